@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalog: what the sources say and the guards admit, merged in order of precedence.
+// Pure. The cost of apply() follows the number of changes, never the size of the catalog.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/guard/guard.h"
+#include "agent/model/service.h"
+
+namespace holdfast {
+
+struct SourceRank {  // in order of precedence, best first
+  std::string name;
+  bool fallback = false;  // only services its betters never knew, or while they are not current
+};
+
+// The desired state of one service after the merge: frontends lost to another service are left out.
+struct CatalogChange {
+  ServiceKey key;
+  ServicePtr now;      // nullptr: gone
+  std::string source;  // the one that won
+};
+
+struct Generation {
+  std::uint64_t number = 0;
+  std::vector<CatalogChange> changes;  // sorted by key; empty: nothing changed, number stays
+};
+
+// A frontend claimed twice: the sitting owner keeps it; on a first start the older
+// creationTimestamp, then the name.
+struct Conflict {
+  ServiceKey owner;
+  ServiceKey loser;
+  Frontend frontend;
+  Protocol protocol = Protocol::tcp;
+};
+
+struct Tombstone {  // an explained delete, masks the sources below
+  ServiceKey key;
+  std::string source;
+};
+
+class Catalog {
+ public:
+  // `first` is the number before the first generation of this life: max(maps, files).
+  Catalog(std::vector<SourceRank> ranks, std::uint64_t first);
+  ~Catalog();
+  Catalog(Catalog&&) noexcept;
+  Catalog& operator=(Catalog&&) noexcept;
+
+  void restore(const std::vector<Tombstone>& tombstones);
+  // `current`: the source is confirmed current (complete, in this life, no doubts); a fallback
+  // source is masked wholly where all its betters are.
+  Generation apply(const std::string& source, const std::vector<Admitted>& admitted, bool current);
+
+  std::uint64_t number() const;
+  std::vector<CatalogChange> all() const;  // every service, sorted by key
+  std::vector<Conflict> conflicts() const;
+  std::vector<Tombstone> tombstones() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The maps and programs, behind an interface with three implementations: the kernel
+// (dataplane/kernel/), memory (no root), and a wrapper that fails on purpose.
+// Used from one thread. Every operation is idempotent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/dataplane/image.h"
+
+namespace holdfast {
+
+struct ProgramStatus {
+  std::string name;
+  bool attached = false;  // its link is pinned and points to the configured cgroup
+};
+
+struct MapStatus {
+  std::string name;
+  std::uint64_t used = 0;
+  std::uint64_t capacity = 0;
+};
+
+struct CounterValue {
+  std::string name;  // as in include/holdfast/abi/counters.h
+  std::uint64_t value = 0;
+};
+
+class Dataplane {
+ public:
+  virtual ~Dataplane() = default;
+  virtual Capacity capacity() const = 0;
+  // Reads the maps by system call, never through the writer's own mmap.
+  virtual Result<Image> observe() = 0;
+  // Performs the operations in order; stops at the first failure, and says which.
+  virtual Result<> apply(const Diff& diff) = 0;
+  virtual Result<hf_endpoint_stats> stats(std::uint32_t endpoint) = 0;
+  virtual Result<std::vector<CounterValue>> counters() = 0;
+  virtual std::vector<ProgramStatus> programs() = 0;
+};
+
+}  // namespace holdfast

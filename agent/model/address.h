@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// IpAddress: one form for both families, as in include/holdfast/abi/base.h.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "holdfast/abi/base.h"
+
+namespace holdfast {
+
+struct IpAddress {
+  std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 as ::ffff:a.b.c.d
+
+  // Strict: what inet_pton accepts. A v4-mapped IPv6 text gives the same value as the IPv4 text.
+  static std::optional<IpAddress> parse(std::string_view text);
+  static IpAddress from_abi(const hf_addr& address);
+
+  hf_addr to_abi() const;
+  bool is_v4() const;
+  int family() const { return is_v4() ? 4 : 6; }
+  bool is_unspecified() const;
+  bool is_loopback() const;
+  bool is_link_local() const;     // 169.254.0.0/16, fe80::/10
+  bool is_multicast() const;      // 224.0.0.0/4, ff00::/8
+  std::string to_string() const;  // RFC 5952; IPv4 dotted; no brackets
+
+  auto operator<=>(const IpAddress&) const = default;
+};
+
+enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
+
+std::string_view to_string(Protocol protocol);  // "TCP", "UDP", "SCTP", as in Kubernetes
+std::optional<Protocol> parse_protocol(std::string_view text);  // any case
+
+// "1.2.3.4:80", "[::1]:80".
+std::string format_host_port(const IpAddress& address, std::uint16_t port);
+
+}  // namespace holdfast

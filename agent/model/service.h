@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values that flow: a service and all that belongs to it, immutable once shared.
+// Ports are in host order here; only include/holdfast/abi/ speaks network order.
+#pragma once
+
+#include <array>
+#include <boost/flyweight.hpp>
+#include <boost/flyweight/no_locking.hpp>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/model/address.h"
+#include "holdfast/abi/frontend.h"
+#include "holdfast/abi/pool.h"
+
+namespace holdfast {
+
+// An interned string (node, zone, file name): a million endpoints share a few thousand texts.
+// Not thread-safe: made, copied and dropped on the daemon's one loop only.
+using Text = boost::flyweight<std::string, boost::flyweights::no_locking>;
+
+struct ServiceKey {
+  std::string name_space;
+  std::string name;
+
+  std::string to_string() const { return name_space + "/" + name; }
+  auto operator<=>(const ServiceKey&) const = default;
+};
+
+enum class FrontendKind : std::uint8_t {
+  cluster_ip = HF_KIND_CLUSTER_IP,
+  node_port = HF_KIND_NODE_PORT,
+  external_ip = HF_KIND_EXTERNAL_IP,
+  load_balancer = HF_KIND_LOAD_BALANCER,
+};
+
+std::string_view to_string(FrontendKind kind);  // "ClusterIP", "NodePort", ...
+
+struct Frontend {
+  IpAddress address;
+  std::uint16_t port = 0;
+  FrontendKind kind = FrontendKind::cluster_ip;
+  bool host_scope = false;  // a NodePort on loopback: the daemon's own network namespace only
+
+  auto operator<=>(const Frontend&) const = default;
+};
+
+// Who an endpoint is, beyond its address: the pod's uid (targetRef.uid) as a binary UUID, or the
+// XXH3-128 of any other text. All zero: the source gave none.
+struct Identity {
+  std::array<std::uint8_t, 16> bytes{};
+
+  static Identity from_text(std::string_view text);  // "" gives the zero identity
+  bool none() const { return *this == Identity{}; }
+  std::string to_string() const;  // UUID form, "" for none
+  auto operator<=>(const Identity&) const = default;
+};
+
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::uint16_t weight = 100;  // 0-1000; 0: no new connects
+  bool ready = true;
+  bool serving = true;
+  bool terminating = false;
+  bool held = false;  // set by the guard: kept against what its source says
+  Identity identity;
+  Text node;
+  Text zone;
+  Text origin;  // the file it was read from; "" when the source has no parts
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+// The endpoints behind one service port, one family. Several frontends share a pool.
+struct Pool {
+  std::string port_name;  // as in the Service; may be ""
+  std::uint16_t service_port = 0;
+  Protocol protocol = Protocol::tcp;
+  std::uint8_t family = 4;          // of the frontends, 4 or 6
+  std::vector<Frontend> frontends;  // sorted, unique
+  std::vector<Endpoint> endpoints;  // sorted by address and port, unique
+
+  bool operator==(const Pool&) const = default;
+};
+
+enum class GuardMode : std::uint8_t { hold, trust };
+
+struct ServicePolicy {
+  hf_no_endpoints no_endpoints = HF_EMPTY_REFUSE;
+  GuardMode guard = GuardMode::hold;  // annotation holdfast.io/guard
+
+  bool operator==(const ServicePolicy&) const = default;
+};
+
+struct Service {
+  ServiceKey key;
+  std::int64_t created_at = 0;  // seconds since the epoch (creationTimestamp); 0: not known
+  Text origin;                  // the file its Service object was read from
+  ServicePolicy policy;
+  std::vector<Pool> pools;  // sorted by (service_port, protocol, family)
+
+  bool operator==(const Service&) const = default;
+};
+
+// The unit of change: one service, shared by pointer between generations.
+using ServicePtr = std::shared_ptr<const Service>;
+
+}  // namespace holdfast

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// From desired services to an ordered diff of the maps. Pure; the cost follows the change.
+//
+// The planner is the allocator of ids, slots and strings, and can be rebuilt from an image, so ids
+// stay 1:1 over a restart. Its order of operations is the one of design.md 3: endpoints and names,
+// slots, pool words, inserts, deletes, one grace, then what nothing can mean any more is released.
+// After a diff fails half-way the planner is thrown away and adopted anew from what the maps hold.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/catalog/catalog.h"
+#include "agent/dataplane/image.h"
+
+namespace holdfast {
+
+struct Usage {  // same units as Capacity, element 0 not counted
+  std::uint32_t frontends = 0;
+  std::uint32_t services = 0;
+  std::uint32_t pools = 0;
+  std::uint32_t slots = 0;
+  std::uint32_t endpoints = 0;  // draining ones included
+  std::uint32_t strings = 0;
+  std::uint32_t draining = 0;  // endpoints out of every pool that wait for in-flight 0
+};
+
+class Planner {
+ public:
+  // An empty image is a fresh start. Errors: incompatible (an image that contradicts itself).
+  static Result<Planner> adopt(const Image& image, Capacity capacity);
+  Planner(Planner&&) noexcept;
+  Planner& operator=(Planner&&) noexcept;
+  ~Planner();
+
+  // All or nothing: when it does not fit (exhausted, says which map, needed and capacity), the
+  // planner is as before. The last operation is PutMeta.
+  Result<Diff> plan(const Generation& generation);
+
+  // Services in the maps under `source` that are not in `keep` (rule 9: only after that source
+  // has said all it knows in this life).
+  std::vector<ServiceKey> strangers(const std::string& source,
+                                    const std::function<bool(const ServiceKey&)>& keep) const;
+
+  // Retires draining endpoints with nothing in flight; their ids are free after the diff.
+  Diff collect(const std::function<hf_endpoint_stats(std::uint32_t)>& stats);
+  bool draining() const;
+
+  // What the maps should hold now (without stats): what read-back compares with.
+  Image expected() const;
+  Usage usage() const;
+
+ private:
+  struct State;
+  explicit Planner(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holdfast

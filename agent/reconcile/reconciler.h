@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Applies generations to the dataplane, verifies by read-back, repairs, reports. The only writer.
+// Synchronous, on the daemon's loop: a diff is milliseconds, of which the grace period is most.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/catalog/catalog.h"
+#include "agent/dataplane/dataplane.h"
+#include "agent/plan/inspect.h"
+#include "agent/plan/planner.h"
+
+namespace holdfast {
+
+struct ReconcileStatus {
+  std::uint64_t desired_generation = 0;
+  std::uint64_t applied_generation = 0;  // what the maps serve
+  std::string last_error;                // "" when the last apply succeeded
+  std::uint64_t repairs = 0;             // differences found by read-back and mended
+  std::uint64_t applies = 0;
+};
+
+class Reconciler {
+ public:
+  // `everything`: the whole catalog, asked for when the maps must be planned anew.
+  Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything);
+
+  // Observes the maps and adopts their ids. Must succeed before anything else is called.
+  Result<> start();
+  // What the maps held at start(), for the catalog's restore.
+  const Image& found() const;
+
+  // A generation that does not fit is refused whole and stays desired; the old one serves.
+  // A failed one is planned anew from what the maps hold; retry() tries again.
+  Result<> apply(const Generation& generation);
+  bool pending() const;  // desired != applied
+  Result<> retry();
+
+  // Drops what `source` left in the maps and does not list any more (rule 9).
+  Result<> prune(const std::string& source);
+  // Retires endpoints whose connections have ended.
+  Result<> collect();
+  bool draining() const;
+
+  Result<std::vector<Difference>> differences();  // desired against maps, by system call
+  Result<std::size_t> verify();                   // and mends; how many it mended
+
+  ReconcileStatus status() const;
+  Usage usage() const;
+
+ private:
+  Result<> perform(const Diff& diff);
+  Result<> readopt();
+
+  Dataplane& dataplane_;
+  std::function<std::vector<CatalogChange>()> everything_;
+  std::optional<Planner> planner_;
+  Image found_;
+  ReconcileStatus status_;
+  bool replan_ = false;  // a diff failed half-way: the planner no longer knows the maps
+};
+
+}  // namespace holdfast

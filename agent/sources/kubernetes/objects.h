@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kubernetes objects (v1 Service, discovery.k8s.io/v1 EndpointSlice, v1 Node) as values, and the
+// rules that turn them into services. One decoder serves the file source and the API: it reads a
+// tree of values with positions, whatever text that came from. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/model/service.h"
+#include "agent/sources/update.h"
+#include "agent/sources/value.h"
+
+namespace holdfast::kubernetes {
+
+struct ServicePort {
+  std::string name;
+  std::uint16_t port = 0;
+  std::uint16_t node_port = 0;  // 0: none
+  Protocol protocol = Protocol::tcp;
+};
+
+struct ServiceObject {
+  ServiceKey key;
+  Text origin;
+  std::int64_t created_at = 0;
+  bool ours = true;         // false: headless, ExternalName, or labelled for another proxy
+  bool local_only = false;  // internalTrafficPolicy: Local
+  std::vector<IpAddress> cluster_ips;
+  std::vector<IpAddress> external_ips;
+  std::vector<IpAddress> load_balancer_ips;
+  std::vector<ServicePort> ports;
+  std::optional<std::uint16_t> weight;  // holdfast.io/weight
+  ServicePolicy policy;
+};
+
+struct SlicePort {
+  std::string name;
+  std::optional<std::uint16_t> port;  // absent: all ports
+  Protocol protocol = Protocol::tcp;
+};
+
+struct SliceEndpoint {
+  std::vector<IpAddress> addresses;
+  bool ready = true, serving = true, terminating = false;
+  Identity identity;  // targetRef.uid; none given: of node and hostname
+  Text node, zone;
+};
+
+struct SliceObject {
+  std::string name_space, name;
+  Text origin;
+  ServiceKey service;  // label kubernetes.io/service-name
+  int family = 4;      // addressType; FQDN slices are skipped
+  std::vector<SlicePort> ports;
+  bool all_ports = false;  // ports: null
+  std::vector<SliceEndpoint> endpoints;
+  std::optional<std::uint16_t> weight;
+};
+
+struct NodeObject {
+  std::string name;
+  Text origin;
+  std::string zone;
+  std::vector<IpAddress> addresses;  // InternalIP and ExternalIP
+};
+
+// Everything one origin (file or list) says. `items` counts objects of any kind, also the ones
+// that are no business of ours: an origin without any is "empty".
+struct Objects {
+  std::vector<ServiceObject> services;
+  std::vector<SliceObject> slices;
+  std::vector<NodeObject> nodes;
+  std::size_t items = 0;
+};
+
+// Decodes one document (an object or a List, nested Lists too). A bad object is reported and left
+// out; a bad endpoint or port is reported and left out of its object; the others go on.
+void decode(const Value& document, const std::string& file, Objects& into,
+            std::vector<Problem>& problems);
+
+struct NodeContext {
+  std::string name;  // this node: internalTrafficPolicy Local
+};
+
+// All slices of all origins merged into services: endpoints deduplicated, ports matched by name,
+// terminating-but-serving used only when no ready one is left, forbidden addresses and loops
+// reported. Two objects of one name: the first by origin wins, the other is a problem.
+std::vector<ServicePtr> assemble(const std::vector<const Objects*>& origins,
+                                 const NodeContext& node, std::vector<Problem>& problems);
+
+}  // namespace holdfast::kubernetes

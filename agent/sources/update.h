@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a source tells the guard: not only what is there, but how it knows.
+#pragma once
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/model/service.h"
+
+namespace holdfast {
+
+// Monotonic time handed in by the caller: no stage but the two ends has a clock of its own.
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// Something wrong with one object or one file; the rest of the input goes on.
+struct Problem {
+  std::string file;
+  int line = 0;        // from 1; 0: not known
+  int column = 0;      // from 1
+  std::string object;  // "Service default/song", "EndpointSlice ...", "" for the whole file
+  std::string message;
+
+  std::string to_string() const;  // "catalog.yaml:3:7: Service default/song: ..."
+  auto operator<=>(const Problem&) const = default;
+};
+
+struct ServiceChange {
+  ServiceKey key;
+  ServicePtr now;          // nullptr: the source does not list it any more
+  bool explained = false;  // an event explains every removal in this change
+};
+
+// A part of the source that cannot be trusted: its absences explain nothing.
+struct Doubt {
+  std::string origin;  // file; "" for the whole source
+  std::string reason;  // "file vanished", "file has no objects", "line 3, column 1: ..."
+
+  auto operator<=>(const Doubt&) const = default;
+};
+
+// One answer of a source. A removal (of a service or of an endpoint) is explained if its change is
+// marked so, or its origin is in `confirmed_origins`, or its origin is not known ("") and there is
+// no doubt at all.
+struct SourceUpdate {
+  std::string source;
+  std::string revision;   // for status only
+  bool complete = false;  // with this update the source has said all it knows in this life
+  std::vector<ServiceChange> changes;
+  std::set<std::string> confirmed_origins;  // read whole, parsed, not empty
+  std::vector<Doubt> doubts;                // replaces the doubts of the update before
+  std::vector<Problem> problems;            // replaces the problems of the update before
+};
+
+}  // namespace holdfast

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A parsed YAML or JSON document with positions: what the strict loaders read.
+// Bounded: depth 64, nodes and aliases limited, so that no input can exhaust memory or the stack.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/sources/update.h"
+
+namespace holdfast {
+
+struct Value {
+  enum class Type { null, boolean, integer, number, string, sequence, mapping };
+
+  Type type = Type::null;
+  int line = 0;    // from 1
+  int column = 0;  // from 1
+  bool boolean = false;
+  std::int64_t integer = 0;
+  std::string text;  // the scalar as written (unquoted), for every scalar type
+  std::vector<Value> items;
+  std::vector<std::pair<Value, Value>> members;  // key (a string) and value, in order
+
+  const Value* find(std::string_view key) const;  // nullptr: absent, or not a mapping
+  bool is_null() const { return type == Type::null; }
+};
+
+std::string_view to_string(Value::Type type);
+
+struct ParseLimits {
+  std::size_t bytes = 256u << 20;
+  std::size_t nodes = 40'000'000;
+  int depth = 64;
+};
+
+// Every document of the text, or the first problem: bad syntax, a duplicate key, an undefined or
+// over-used alias, too deep. JSON is read as JSON when the text starts with '{' or '['. YAML 1.2
+// core types: only true/false are booleans, `010` is a string.
+struct ParseOutcome {
+  std::vector<Value> documents;  // empty documents are left out
+  std::optional<Problem> problem;
+};
+ParseOutcome parse_documents(std::string_view text, const std::string& file,
+                             const ParseLimits& limits = {});
+
+}  // namespace holdfast

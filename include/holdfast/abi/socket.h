@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
+/* sockets (sk_storage): what a socket dialled and where it went. Freed with the socket.
+ *
+ * Writer: the programs; and the daemon, once, for its own sockets (HF_SOCKET_BYPASS, set by file
+ * descriptor before connecting). Overwritten at each connect, LIVE cleared by a miss: connect() with
+ * AF_UNSPEC runs no hook, so a stale state is normal and every use compares. */
+#ifndef HOLDFAST_ABI_SOCKET_H
+#define HOLDFAST_ABI_SOCKET_H
+
+#include <holdfast/abi/base.h>
+
+struct hf_socket {
+  __u32 endpoint;         /* handle: id ... */
+  __u32 incarnation;      /* ... and incarnation */
+  struct hf_addr dialled; /* what the application asked for */
+  __be16 dialled_port;
+  __u8 protocol;
+  __u8 flags;
+  __u32 service;      /* service id, for the CLI */
+  __u64 dialled_at;   /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+};
+HF_ABI_STRUCT(hf_socket, 40);
+
+#define HF_SOCKET_LIVE 1u   /* the last connect was redirected; not yet settled in the stats */
+#define HF_SOCKET_BYPASS 2u /* the agent's own socket: never redirect */
+
+#endif
