@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel dataplane: maps, programs, links and pins. The only folder that includes libbpf.
+// One thread. No exit, no destructor and no error here detaches or deletes anything that serves.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/dataplane/dataplane.h"
+
+namespace holdfast {
+
+struct KernelOptions {
+  std::string cgroup = "auto";  // a cgroup2 directory; auto: the root in the mount table
+  std::string bpffs;            // our directory; its parent must be on bpffs
+  Capacity capacity;            // for maps that do not exist yet; existing ones keep theirs
+};
+
+// The mount point of cgroup2 in /proc/self/mounts (on a hybrid host /sys/fs/cgroup/unified).
+Result<std::string> find_cgroup2_root();
+
+class KernelDataplane : public Dataplane {
+ public:
+  // Takes both locks (exists: another daemon runs), creates the maps or takes over the pinned ones
+  // (incompatible: another layout, with what to do), loads the programs. Attaches nothing.
+  static Result<std::unique_ptr<KernelDataplane>> open(const KernelOptions& options);
+  ~KernelDataplane() override;
+
+  // Attaches what is not attached, in the order of abi/layout.h, and switches the links that are
+  // to this life's programs (LINK_UPDATE). To be called when the maps hold a complete generation,
+  // so that a first attach never meets half a catalog.
+  Result<> attach();
+  // Writes {bypass} into the state of one of our own sockets, before it connects.
+  Result<> bypass(int socket_fd);
+
+  bool took_over() const;  // the maps were pinned before
+  std::string cgroup_path() const;
+
+  Capacity capacity() const override;
+  Result<Image> observe() override;
+  Result<> apply(const Diff& diff) override;
+  Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
+  Result<std::vector<CounterValue>> counters() override;
+  std::vector<ProgramStatus> programs() override;
+
+ private:
+  struct State;
+  explicit KernelDataplane(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// What the CLI sees with the daemon dead or alive: pinned maps, read only. Checks the pool words
+// before and after, and retries what an update changed in between.
+class PinnedReader {
+ public:
+  static Result<PinnedReader> open(const std::string& bpffs);  // not_found: nothing is pinned
+  PinnedReader(PinnedReader&&) noexcept;
+  PinnedReader& operator=(PinnedReader&&) noexcept;
+  ~PinnedReader();
+
+  Result<Image> image() const;
+  Capacity capacity() const;
+  Result<std::vector<CounterValue>> counters() const;
+  std::vector<ProgramStatus> programs() const;
+
+ private:
+  struct State;
+  explicit PinnedReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Detaches and unpins everything under `bpffs`: the only remover. exists: a daemon runs (its lock
+// is held) and `force` is false. Idempotent; returns what was removed, one path a line.
+Result<std::vector<std::string>> uninstall(const std::string& bpffs, bool force);
+
+}  // namespace holdfast
