@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/daemon.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+
+#include "agent/app/log.h"
+#include "agent/app/notify.h"
+#include "agent/app/sources.h"
+#include "holdfast/abi/layout.h"
+
+namespace holdfast {
+namespace {
+
+using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto kSnapshotInterval = 10s;  // design.md 4.8
+constexpr auto kVerifyInterval = 60s;
+constexpr auto kCollectInterval = 1s;
+constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
+constexpr auto kLongestRetry = 30'000ms;
+
+constexpr std::uint32_t kDefaultServices = 4096;
+constexpr std::uint32_t kDefaultEndpoints = 65536;
+
+// Runs `work` once, after `delay`, unless the timer is cancelled or set anew.
+template <class Work>
+void after(boost::asio::steady_timer& timer, steady_clock::duration delay, Work work) {
+  timer.expires_after(delay);
+  timer.async_wait([work = std::move(work)](const boost::system::error_code& error) {
+    if (!error) work();
+  });
+}
+
+}  // namespace
+
+Daemon::Daemon(boost::asio::io_context& loop, Config config)
+    : loop_(loop),
+      config_(std::move(config)),
+      store_(config_.state_dir),
+      admin_(loop, [this](const admin::Request& request) { return handle(request); }),
+      signals_(loop, SIGTERM, SIGINT),
+      tick_timer_(loop),
+      retry_timer_(loop),
+      collect_timer_(loop),
+      verify_timer_(loop),
+      snapshot_timer_(loop),
+      watchdog_timer_(loop),
+      first_words_timer_(loop) {}
+
+Daemon::~Daemon() = default;
+
+Result<> Daemon::start() {
+  if (auto opened = store_.open(); !opened) return opened;
+  std::vector<std::string> notes;
+  auto loaded = store_.load(notes);
+  for (const std::string& note : notes) log::warn(note);
+  if (!loaded) return tl::unexpected(loaded.error());
+  last_snapshot_ = std::move(*loaded);
+  for (const SourceConfig& source : config_.sources) {
+    sources_.push_back({source.name,
+                        kind_of(source),
+                        source.fallback,
+                        make_source(source, loop_, config_.node_name),
+                        Guard(source.name, config_.guard),
+                        false,
+                        {},
+                        {}});
+  }
+  // With maps or a snapshot the size is known, and the last known good serves before any source
+  // has spoken. Without either, the maps are made when the sources have said how much there is.
+  const bool known = last_snapshot_ || PinnedReader::open(config_.bpffs).has_value();
+  if (known) {
+    if (auto opened = open_dataplane(); !opened) return opened;
+  } else {
+    std::vector<SourceRank> ranks;
+    for (const SourceState& source : sources_) ranks.push_back({source.name, source.fallback});
+    catalog_.emplace(std::move(ranks), 0);
+    after(first_words_timer_, kFirstWords, [this] { after_sources_spoke(); });
+  }
+  if (auto listening = start_admin(); !listening) return listening;
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (!error) on_signal(signal);
+  });
+  start_sources();
+  feed_watchdog();
+  after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
+  return {};
+}
+
+Result<> Daemon::start_admin() {
+  if (auto bound = admin_.listen_unix(config_.admin_socket); !bound) return bound;
+  if (config_.admin_listen.empty()) return {};
+  return admin_.listen_tcp(config_.admin_listen);
+}
+
+Capacity Daemon::wanted_capacity() const {
+  std::size_t services = 0, endpoints = 0;
+  const auto count = [&](const Service& service) {
+    ++services;
+    for (const Pool& pool : service.pools) endpoints += pool.endpoints.size();
+  };
+  if (catalog_) {
+    for (const CatalogChange& change : catalog_->all()) count(*change.now);
+  }
+  if (last_snapshot_) {
+    for (const auto& source : last_snapshot_->sources) {
+      for (const auto& entry : source.memory.services) count(*entry.admitted);
+    }
+  }
+  const auto choose = [](std::uint32_t configured, std::uint32_t least, std::size_t needed,
+                         std::uint32_t most) {
+    if (configured) return configured;
+    return static_cast<std::uint32_t>(std::clamp<std::size_t>(2 * needed, least, most));
+  };
+  return capacity_for(
+      choose(config_.capacity_services, kDefaultServices, services, HF_MAX_SERVICES),
+      choose(config_.capacity_endpoints, kDefaultEndpoints, endpoints, HF_MAX_ENDPOINTS));
+}
+
+Result<> Daemon::open_dataplane() {
+  auto opened = KernelDataplane::open({config_.cgroup, config_.bpffs, wanted_capacity()});
+  if (!opened) return tl::unexpected(opened.error());
+  dataplane_ = std::move(*opened);
+  reconciler_.emplace(*dataplane_, [this] { return catalog_->all(); });
+  if (auto adopted = reconciler_->start(); !adopted) return adopted;
+  if (!catalog_) {
+    restore_last_known_good(restore(reconciler_->found(), last_snapshot_));
+  }
+  if (dataplane_->took_over() && reconciler_->found().meta.complete) attach_when_complete();
+  return {};
+}
+
+void Daemon::restore_last_known_good(const Restored& restored) {
+  std::vector<SourceRank> ranks;
+  for (const SourceState& source : sources_) ranks.push_back({source.name, source.fallback});
+  catalog_.emplace(std::move(ranks), restored.generation);
+  catalog_->restore(restored.tombstones);
+  for (SourceState& source : sources_) {
+    const auto memory = restored.sources.find(source.name);
+    if (memory == restored.sources.end()) continue;
+    const auto admitted = source.guard.restore(memory->second, steady_clock::now());
+    program(catalog_->apply(source.name, admitted, false));
+  }
+  if (restored.from_maps + restored.from_files == 0) return;
+  log::info(fmt::format("restored generation {}: {} services from the maps, {} from the snapshot",
+                        restored.generation, restored.from_maps, restored.from_files));
+  attach_when_complete();
+}
+
+void Daemon::start_sources() {
+  for (SourceState& source : sources_) {
+    source.source->start(
+        [this, &source](SourceUpdate update) { on_update(source, std::move(update)); });
+  }
+}
+
+void Daemon::on_update(SourceState& source, SourceUpdate update) {
+  if (stopping_) return;
+  for (const Problem& problem : update.problems) {
+    if (std::find(source.problems.begin(), source.problems.end(), problem) ==
+        source.problems.end()) {
+      log::warn(fmt::format("source {}: {}", source.name, problem.to_string()));
+    }
+  }
+  for (const Doubt& doubt : update.doubts) {
+    if (std::find(source.doubts.begin(), source.doubts.end(), doubt) == source.doubts.end()) {
+      log::warn(fmt::format("source {}: {}: {}", source.name,
+                            doubt.origin.empty() ? "all of it" : doubt.origin, doubt.reason));
+    }
+  }
+  source.problems = update.problems;
+  source.doubts = update.doubts;
+  const bool first = update.complete && !source.complete;
+  source.complete = source.complete || update.complete;
+  carry(source, source.guard.admit(update, steady_clock::now()));
+  if (first && reconciler_) {
+    if (auto pruned = reconciler_->prune(source.name); !pruned) log::error(pruned.error().what);
+  }
+  const bool all_spoke = std::all_of(sources_.begin(), sources_.end(),
+                                     [](const SourceState& state) { return state.complete; });
+  if (!dataplane_ && all_spoke) after_sources_spoke();
+  attach_when_complete();
+}
+
+void Daemon::after_sources_spoke() {
+  if (dataplane_ || stopping_) return;
+  first_words_timer_.cancel();
+  if (auto opened = open_dataplane(); !opened) {
+    stop(opened.error());
+    return;
+  }
+  program({catalog_->number(), catalog_->all()});
+  attach_when_complete();
+}
+
+void Daemon::carry(SourceState& source, const std::vector<Admitted>& admitted) {
+  const bool current = source.complete && source.doubts.empty();
+  program(catalog_->apply(source.name, admitted, current));
+  report_holds();
+  tick_guards();
+}
+
+void Daemon::program(const Generation& generation) {
+  if (!reconciler_ || generation.changes.empty()) return;
+  const auto applied = reconciler_->apply(generation);
+  if (applied) {
+    retry_delay_ = 500ms;
+    log::info(fmt::format("generation {}: {} services changed", generation.number,
+                          generation.changes.size()));
+    schedule_snapshot();
+  } else {
+    log::error(fmt::format("generation {} not applied, the maps go on serving {}: {}",
+                           generation.number, reconciler_->status().applied_generation,
+                           applied.error().what));
+    after(retry_timer_, retry_delay_, [this] { retry_apply(); });
+  }
+  if (reconciler_->draining())
+    after(collect_timer_, kCollectInterval, [this] { collect_endpoints(); });
+}
+
+void Daemon::retry_apply() {
+  if (!reconciler_->pending()) return;
+  if (const auto applied = reconciler_->retry(); applied) {
+    retry_delay_ = 500ms;
+    log::info(fmt::format("generation {} applied", reconciler_->status().applied_generation));
+    schedule_snapshot();
+    attach_when_complete();
+    return;
+  }
+  retry_delay_ = std::min<std::chrono::milliseconds>(2 * retry_delay_, kLongestRetry);
+  after(retry_timer_, retry_delay_, [this] { retry_apply(); });
+}
+
+// Programs go live only over maps that hold a whole generation: of this life, or an earlier one.
+void Daemon::attach_when_complete() {
+  if (attached_ || !dataplane_ || stopping_) return;
+  const bool spoke = std::any_of(sources_.begin(), sources_.end(),
+                                 [](const SourceState& source) { return source.complete; });
+  const bool remembered = reconciler_->found().meta.complete || last_snapshot_;
+  if (!(spoke || remembered) || reconciler_->pending()) return;
+  if (auto attached = dataplane_->attach(); !attached) {
+    stop(attached.error());
+    return;
+  }
+  attached_ = true;
+  log::info(fmt::format("serving generation {} at {}", reconciler_->status().applied_generation,
+                        dataplane_->cgroup_path()));
+  notify("READY=1\nSTATUS=serving");
+}
+
+void Daemon::report_holds() {
+  std::vector<std::string> ids;
+  for (const SourceState& source : sources_) {
+    for (const Hold& hold : source.guard.holds()) {
+      ids.push_back(hold.id);
+      if (std::find(known_holds_.begin(), known_holds_.end(), hold.id) != known_holds_.end())
+        continue;
+      log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(),
+                            hold.source, hold.reason));
+    }
+  }
+  for (const std::string& id : known_holds_) {
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) log::info("hold " + id + " ended");
+  }
+  if (ids.size() != known_holds_.size()) schedule_snapshot();
+  known_holds_ = std::move(ids);
+}
+
+void Daemon::tick_guards() {
+  std::optional<TimePoint> next;
+  for (SourceState& source : sources_) {
+    const auto deadline = source.guard.next_deadline();
+    if (deadline && (!next || *deadline < *next)) next = deadline;
+  }
+  if (!next) return;
+  after(tick_timer_, *next - steady_clock::now(), [this] {
+    for (SourceState& source : sources_) {
+      const auto deadline = source.guard.next_deadline();
+      if (!deadline || *deadline > steady_clock::now()) continue;
+      program(catalog_->apply(source.name, source.guard.tick(steady_clock::now()),
+                              source.complete && source.doubts.empty()));
+    }
+    report_holds();
+    tick_guards();
+  });
+}
+
+void Daemon::collect_endpoints() {
+  if (auto collected = reconciler_->collect(); !collected) log::error(collected.error().what);
+  if (reconciler_->draining())
+    after(collect_timer_, kCollectInterval, [this] { collect_endpoints(); });
+}
+
+void Daemon::verify_maps() {
+  if (reconciler_ && !reconciler_->pending()) {
+    const auto mended = reconciler_->verify();
+    if (!mended) log::error("verify: " + mended.error().what);
+    if (mended && *mended) log::warn(fmt::format("verify: mended {} differences", *mended));
+  }
+  after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
+}
+
+// The first complete generation of a life is written at once, later ones at most every 10 s.
+void Daemon::schedule_snapshot() {
+  if (snapshot_due_ || !reconciler_) return;
+  const bool spoke = std::all_of(sources_.begin(), sources_.end(),
+                                 [](const SourceState& source) { return source.complete; });
+  const bool first = spoke && (!last_snapshot_ || snapshot_timer_.expiry() == TimePoint{});
+  snapshot_due_ = true;
+  after(snapshot_timer_, first ? 0s : kSnapshotInterval, [this] {
+    snapshot_due_ = false;
+    write_snapshot();
+  });
+}
+
+void Daemon::write_snapshot() {
+  if (!reconciler_ || !catalog_ || catalog_->number() == 0) return;
+  Snapshot snapshot;
+  snapshot.generation = catalog_->number();
+  snapshot.written_at = std::time(nullptr);
+  for (const SourceState& source : sources_) {
+    snapshot.sources.push_back({source.name, source.guard.memory()});
+  }
+  snapshot.tombstones = catalog_->tombstones();
+  if (auto saved = store_.save(snapshot); !saved) {
+    log::error("snapshot: " + saved.error().what);
+    return;
+  }
+  last_snapshot_ = Snapshot{snapshot.generation, snapshot.written_at, {}, {}};
+}
+
+void Daemon::feed_watchdog() {
+  const auto period = watchdog_period();
+  if (!period) return;
+  notify("WATCHDOG=1");
+  after(watchdog_timer_, *period, [this] { feed_watchdog(); });
+}
+
+void Daemon::on_signal(int signal) {
+  log::info(fmt::format("signal {}: stopping; maps and links go on serving", signal));
+  stop(std::nullopt);
+}
+
+void Daemon::stop(std::optional<Error> failure) {
+  stopping_ = true;
+  failure_ = std::move(failure);
+  notify("STOPPING=1");
+  for (SourceState& source : sources_) source.source->stop();
+  write_snapshot();
+  admin_.stop();
+  loop_.stop();
+}
+
+}  // namespace holdfast

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition root: builds the stages, owns the loop's timers, carries values from one stage
+// to the next. One thread. Its end, whatever the cause, leaves maps and links serving.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/admin/http.h"
+#include "agent/app/restore.h"
+#include "agent/base/result.h"
+#include "agent/catalog/catalog.h"
+#include "agent/config/config.h"
+#include "agent/dataplane/kernel/kernel.h"
+#include "agent/guard/guard.h"
+#include "agent/reconcile/reconciler.h"
+#include "agent/snapshot/snapshot.h"
+#include "agent/sources/source.h"
+
+namespace holdfast {
+
+// A source, its guard, and what it last said about itself.
+struct SourceState {
+  std::string name;
+  std::string kind;
+  bool fallback = false;
+  std::unique_ptr<Source> source;
+  Guard guard;
+  bool complete = false;  // has said all it knows in this life
+  std::vector<Doubt> doubts;
+  std::vector<Problem> problems;
+};
+
+class Daemon {
+ public:
+  Daemon(boost::asio::io_context& loop, Config config);
+  ~Daemon();
+
+  // Locks, maps, the last known good, sources, admin socket. An error leaves the kernel as it was.
+  Result<> start();
+  // The error that ended the loop, if it was not a signal.
+  const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  friend class StatusReport;
+
+  Result<> start_admin();
+  Result<> open_dataplane();
+  void restore_last_known_good(const Restored& restored);
+  void start_sources();
+  void on_update(SourceState& source, SourceUpdate update);
+  void carry(SourceState& source, const std::vector<Admitted>& admitted);
+  void program(const Generation& generation);
+  void attach_when_complete();
+  void after_sources_spoke();
+  void report_holds();
+  Capacity wanted_capacity() const;
+
+  void tick_guards();
+  void retry_apply();
+  void collect_endpoints();
+  void verify_maps();
+  void schedule_snapshot();
+  void write_snapshot();
+  void feed_watchdog();
+  void on_signal(int signal);
+  void stop(std::optional<Error> failure);
+
+  admin::Response handle(const admin::Request& request);
+  admin::Response decide_hold(const std::string& id, bool accept);
+  bool ready() const;
+  std::vector<std::string> pending() const;
+  std::size_t open_holds() const;
+
+  boost::asio::io_context& loop_;
+  Config config_;
+  SnapshotStore store_;
+  std::optional<Snapshot> last_snapshot_;
+  std::vector<SourceState> sources_;
+  std::optional<Catalog> catalog_;
+  std::unique_ptr<KernelDataplane> dataplane_;
+  std::optional<Reconciler> reconciler_;
+  admin::Server admin_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
+      snapshot_timer_, watchdog_timer_, first_words_timer_;
+  bool attached_ = false;
+  bool snapshot_due_ = false;  // the timer runs
+  bool stopping_ = false;
+  std::chrono::milliseconds retry_delay_{500};
+  std::vector<std::string> known_holds_;  // ids already logged
+  std::string attach_error_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace holdfast

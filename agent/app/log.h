@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's log: one line an event, on stderr (systemd and Kubernetes collect it there).
+// Only app/ and daemon/ log; libraries return errors.
+#pragma once
+
+#include <string_view>
+
+namespace holdfast::log {
+
+void info(std::string_view message);
+void warn(std::string_view message);
+void error(std::string_view message);
+
+}  // namespace holdfast::log

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The service manager's notification protocol, sd_notify(3): one datagram a message to
+// $NOTIFY_SOCKET, abstract addresses ("@...") included. Without the variable: nothing happens.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace holdfast {
+
+// Best effort: the service manager's absence is no reason to fail.
+void notify(const std::string& message);
+
+// Half of $WATCHDOG_USEC, if the watchdog is set for this process (sd_watchdog_enabled(3)).
+std::optional<std::chrono::microseconds> watchdog_period();
+
+}  // namespace holdfast

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's answers: the routes of docs/admin-api.md.
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "agent/app/daemon.h"
+#include "agent/app/log.h"
+#include "agent/app/status.h"
+
+namespace holdfast {
+namespace {
+
+admin::Response json(const boost::json::value& value, unsigned status = 200) {
+  return {status, "application/json", boost::json::serialize(value) + "\n"};
+}
+
+admin::Response problem(unsigned status, const std::string& message) {
+  return json(boost::json::object{{"error", message}}, status);
+}
+
+admin::Response lines(const std::vector<std::string>& pending) {
+  std::string body;
+  for (const std::string& part : pending) body += part + "\n";
+  return {pending.empty() ? 200u : 503u, "text/plain", pending.empty() ? "ok\n" : body};
+}
+
+}  // namespace
+
+// Readiness means that the maps serve; a doubted source or an open hold leaves it true.
+std::vector<std::string> Daemon::pending() const {
+  std::vector<std::string> parts;
+  if (!dataplane_) parts.emplace_back("maps: waiting for the sources' first words");
+  if (dataplane_ && !attached_)
+    parts.emplace_back("programs: not attached, no complete generation yet");
+  return parts;
+}
+
+bool Daemon::ready() const {
+  return pending().empty();
+}
+
+std::size_t Daemon::open_holds() const {
+  std::size_t count = 0;
+  for (const SourceState& source : sources_) count += source.guard.holds().size();
+  return count;
+}
+
+admin::Response Daemon::handle(const admin::Request& request) {
+  const StatusReport report(*this);
+  const bool get = request.method == "GET";
+  if (request.path == "/livez" && get) return lines({});
+  if (request.path == "/readyz" && get) return lines(pending());
+  if (request.path == "/v1/status" && get) return json(report.status());
+  if (request.path == "/v1/sources" && get) return json(report.sources());
+  if (request.path == "/v1/holds" && get) return json(report.holds());
+  if (request.path == "/v1/conflicts" && get) return json(report.conflicts());
+  if (request.path == "/v1/diff" && get) {
+    if (!reconciler_) return problem(503, "the maps are not made yet");
+    const auto differences = reconciler_->differences();
+    if (!differences) return problem(500, differences.error().what);
+    return json(to_json(*differences));
+  }
+  const std::string prefix = "/v1/holds/";
+  if (request.path.starts_with(prefix) && request.method == "POST") {
+    const std::string rest = request.path.substr(prefix.size());
+    const auto slash = rest.find('/');
+    const std::string verb = slash == std::string::npos ? "" : rest.substr(slash + 1);
+    if (verb == "accept" || verb == "reject")
+      return decide_hold(rest.substr(0, slash), verb == "accept");
+  }
+  return problem(404, fmt::format("no such request: {} {}", request.method, request.path));
+}
+
+admin::Response Daemon::decide_hold(const std::string& id, bool accept) {
+  std::size_t count = 0;
+  for (SourceState& source : sources_) {
+    for (const Hold& hold : source.guard.holds()) {
+      if (id != "all" && id != hold.id) continue;
+      ++count;
+      log::info(fmt::format("hold {} of {}: {} by the operator", hold.id, hold.service.to_string(),
+                            accept ? "accepted" : "rejected"));
+      if (accept) {
+        const auto admitted = source.guard.accept(hold.id, std::chrono::steady_clock::now());
+        if (!admitted) return problem(500, admitted.error().what);
+        carry(source, *admitted);
+      } else if (const auto rejected = source.guard.reject(hold.id); !rejected) {
+        return problem(500, rejected.error().what);
+      }
+    }
+  }
+  schedule_snapshot();
+  if (id == "all") return json(boost::json::object{{"count", count}});
+  if (count == 0) return problem(404, fmt::format("no hold {}", id));
+  return json(boost::json::object{{"id", id}, {"state", accept ? "accepted" : "rejected"}});
+}
+
+}  // namespace holdfast

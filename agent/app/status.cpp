@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/status.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace holdfast {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+using std::chrono::system_clock;
+
+std::int64_t seconds_since(system_clock::time_point then) {
+  return std::chrono::duration_cast<std::chrono::seconds>(system_clock::now() - then).count();
+}
+
+std::string rfc3339(system_clock::time_point time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(system_clock::to_time_t(time)));
+}
+
+array map_rows(const Usage& usage, const Capacity& capacity) {
+  const auto row = [](const char* name, std::uint32_t used, std::uint32_t room) {
+    return object{{"name", name}, {"used", used}, {"capacity", room}};
+  };
+  return {row("frontends", usage.frontends, capacity.frontends),
+          row("service_names", usage.services, capacity.services),
+          row("pools", usage.pools, capacity.pools),
+          row("slots", usage.slots, capacity.slots),
+          row("endpoints", usage.endpoints, capacity.endpoints),
+          row("strings", usage.strings, capacity.strings)};
+}
+
+}  // namespace
+
+value StatusReport::status() const {
+  object report;
+  report["ready"] = daemon_.ready();
+  report["generation"] = daemon_.reconciler_ ? daemon_.reconciler_->status().applied_generation : 0;
+  report["desired_generation"] = daemon_.catalog_ ? daemon_.catalog_->number() : 0;
+  std::size_t attached = 0;
+  array links;
+  if (daemon_.dataplane_) {
+    for (const ProgramStatus& program : daemon_.dataplane_->programs()) {
+      attached += program.attached;
+      links.push_back(object{{"name", program.name}, {"attached", program.attached}});
+    }
+  }
+  report["programs"] = object{{"attached", attached == links.size() && attached != 0},
+                              {"effective", "unknown"},
+                              {"links", links}};
+  report["maps"] = daemon_.reconciler_
+                       ? map_rows(daemon_.reconciler_->usage(), daemon_.dataplane_->capacity())
+                       : array{};
+  array sources;
+  for (const SourceState& state : daemon_.sources_) sources.push_back(source(state));
+  report["sources"] = std::move(sources);
+  report["holds"] = daemon_.open_holds();
+  report["conflicts"] = daemon_.catalog_ ? daemon_.catalog_->conflicts().size() : 0;
+  report["last_error"] = daemon_.reconciler_ ? daemon_.reconciler_->status().last_error : "";
+  report["repairs"] = daemon_.reconciler_ ? daemon_.reconciler_->status().repairs : 0;
+  if (daemon_.last_snapshot_) {
+    const system_clock::time_point written{
+        std::chrono::seconds(daemon_.last_snapshot_->written_at)};
+    report["snapshot"] = object{{"generation", daemon_.last_snapshot_->generation},
+                                {"age_seconds", seconds_since(written)}};
+  } else {
+    report["snapshot"] = nullptr;
+  }
+  return report;
+}
+
+object StatusReport::source(const SourceState& state) const {
+  const SourceStatus status = state.source->status();
+  object row{{"name", state.name},
+             {"kind", state.kind},
+             {"role", state.fallback ? "fallback" : "primary"},
+             {"state", status.state}};
+  if (status.last_confirmed) {
+    row["last_confirmed"] = rfc3339(*status.last_confirmed);
+    row["age_seconds"] = seconds_since(*status.last_confirmed);
+  } else {
+    row["last_confirmed"] = nullptr;
+    row["age_seconds"] = nullptr;
+  }
+  row["last_error"] = status.last_error;
+  return row;
+}
+
+value StatusReport::sources() const {
+  array rows;
+  for (const SourceState& state : daemon_.sources_) {
+    object row = source(state);
+    array problems, doubts;
+    for (const Problem& problem : state.problems) {
+      problems.push_back(object{{"file", problem.file},
+                                {"line", problem.line},
+                                {"column", problem.column},
+                                {"object", problem.object},
+                                {"message", problem.message}});
+    }
+    for (const Doubt& doubt : state.doubts) {
+      doubts.push_back(object{{"origin", doubt.origin}, {"reason", doubt.reason}});
+    }
+    row["problems"] = std::move(problems);
+    row["doubts"] = std::move(doubts);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+value StatusReport::holds() const {
+  array rows;
+  const TimePoint now = std::chrono::steady_clock::now();
+  for (const SourceState& state : daemon_.sources_) {
+    for (const Hold& hold : state.guard.holds()) {
+      array endpoints;
+      for (const HeldEndpoint& endpoint : hold.endpoints) {
+        endpoints.push_back(object{{"address", endpoint.address.to_string()},
+                                   {"port", endpoint.port},
+                                   {"verdict", endpoint.verdict},
+                                   {"evidence", endpoint.evidence}});
+      }
+      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - hold.since);
+      rows.push_back(object{{"id", hold.id},
+                            {"source", hold.source},
+                            {"service", hold.service.to_string()},
+                            {"state", hold.state == HoldState::open ? "open" : "rejected"},
+                            {"whole_service", hold.whole_service},
+                            {"since_seconds", age.count()},
+                            {"reason", hold.reason},
+                            {"endpoints", std::move(endpoints)}});
+    }
+  }
+  return rows;
+}
+
+value StatusReport::conflicts() const {
+  array rows;
+  if (!daemon_.catalog_) return rows;
+  for (const Conflict& conflict : daemon_.catalog_->conflicts()) {
+    rows.push_back(object{{"owner", conflict.owner.to_string()},
+                          {"loser", conflict.loser.to_string()},
+                          {"address", conflict.frontend.address.to_string()},
+                          {"port", conflict.frontend.port},
+                          {"protocol", to_string(conflict.protocol)}});
+  }
+  return rows;
+}
+
+value to_json(const std::vector<Difference>& differences) {
+  array rows;
+  for (const Difference& difference : differences) {
+    rows.push_back(object{{"map", difference.map},
+                          {"key", difference.key},
+                          {"desired", difference.desired},
+                          {"actual", difference.actual}});
+  }
+  return rows;
+}
+
+}  // namespace holdfast

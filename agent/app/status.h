@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's state as the JSON of docs/admin-api.md. Reads, changes nothing.
+#pragma once
+
+#include <boost/json/value.hpp>
+
+#include "agent/app/daemon.h"
+
+namespace holdfast {
+
+class StatusReport {
+ public:
+  explicit StatusReport(const Daemon& daemon) : daemon_(daemon) {}
+
+  boost::json::value status() const;
+  boost::json::value sources() const;
+  boost::json::value holds() const;
+  boost::json::value conflicts() const;
+
+ private:
+  boost::json::object source(const SourceState& state) const;
+
+  const Daemon& daemon_;
+};
+
+boost::json::value to_json(const std::vector<Difference>& differences);
+
+}  // namespace holdfast
