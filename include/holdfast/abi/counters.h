@@ -13,7 +13,7 @@
   X(DECIDED_BEFORE, "decided_before", "connects that another program had already rejected")   \
   X(BYPASSED, "bypassed", "connects of the agent's own sockets")                              \
   X(OTHER_SCOPE, "other_scope", "connects to a host frontend from another network namespace") \
-  X(V6ONLY, "v6only", "connects of an IPv6-only socket to an IPv4 endpoint, passed through")  \
+  X(OTHER_FAMILY, "other_family", "frontends whose endpoint is of the other family, passed through")  \
   X(BAD_POOL, "bad_pool", "frontends naming a pool out of range, passed through")             \
   X(BAD_SLOT, "bad_slot", "pools naming a slot out of range, passed through")                 \
   X(BAD_ENDPOINT, "bad_endpoint", "slots naming no live endpoint, passed through")            \

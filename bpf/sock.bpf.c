@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
+/* The socket programs: connect, getpeername and release, IPv4 and IPv6.
+ * Short entries around bpf/lib; an internal fault passes the connect through, counted. */
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/in.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/maps.bpf.h"
+
+/* Set by the loader before the load. */
+volatile const __u64 hf_netns_cookie = 0; /* of the namespace that host frontends belong to */
+volatile const __u8 hf_have_retval = 0;   /* bpf_get_retval and bpf_set_retval exist (5.18) */
+
+typedef struct bpf_sock_addr* hf_view;
+
+/* Loads for bpf/lib/lookup.h. A value is copied while the element is in hand. */
+static inline __attribute__((always_inline)) int hf_load_frontend(hf_view view,
+                                                                  const struct hf_frontend_key* key,
+                                                                  __u32* word) {
+  __u32* found = bpf_map_lookup_elem(&frontends, key);
+
+  (void)view;
+  if (!found) return 0;
+  *word = *(volatile __u32*)found;
+  return 1;
+}
+
+static inline __attribute__((always_inline)) int hf_load_pool_word(hf_view view, __u32 pool,
+                                                                   __u64* word) {
+  struct hf_pool* found = bpf_map_lookup_elem(&pools, &pool);
+
+  (void)view;
+  if (!found) return 0;
+  *word = *(volatile __u64*)&found->word;
+  return 1;
+}
+
+static inline __attribute__((always_inline)) int hf_load_pool_policy(hf_view view, __u32 pool,
+                                                                     __u64* policy) {
+  struct hf_pool* found = bpf_map_lookup_elem(&pools, &pool);
+
+  (void)view;
+  if (!found) return 0;
+  *policy = *(volatile __u64*)&found->policy;
+  return 1;
+}
+
+static inline __attribute__((always_inline)) int hf_load_slot(hf_view view, __u32 slot,
+                                                              __u32* endpoint) {
+  __u32 line = slot / HF_SLOTS_PER_LINE;
+  struct hf_slot_line* found = bpf_map_lookup_elem(&slots, &line);
+
+  (void)view;
+  if (!found) return 0;
+  *endpoint = *(volatile __u32*)&found->slot[slot % HF_SLOTS_PER_LINE];
+  return 1;
+}
+
+static inline __attribute__((always_inline)) int hf_load_endpoint(hf_view view, __u32 endpoint,
+                                                                  struct hf_endpoint* copy) {
+  struct hf_endpoint* found = bpf_map_lookup_elem(&endpoints, &endpoint);
+
+  (void)view;
+  if (!found) return 0;
+  *copy = *found;
+  return 1;
+}
+
+static inline __attribute__((always_inline)) __u32 hf_random(hf_view view) {
+  (void)view;
+  return bpf_get_prandom_u32();
+}
+
+#include "bpf/lib/lookup.h"
+#include "bpf/lib/socket.h"
+
+/* The few kernel fields that are read, found by CO-RE. */
+struct sock_common {
+  __u16 skc_family;
+  unsigned char skc_state;
+  __be16 skc_dport;
+} __attribute__((preserve_access_index));
+
+struct sock {
+  struct sock_common __sk_common;
+  __u16 sk_protocol;
+} __attribute__((preserve_access_index));
+
+struct tcp_sock {
+  __u32 srtt_us;
+} __attribute__((preserve_access_index));
+
+HF_INLINE void hf_count(__u32 counter) {
+  __u64* value = bpf_map_lookup_elem(&counters, &counter);
+
+  if (value) ++*value;
+}
+
+/* clang merges the context loads of an IPv4 and an IPv6 branch into one load from a computed
+ * address, which the verifier refuses; an asm keeps each a full-width load of its own. */
+#define HF_CONTEXT_WORD(context, field)                                                 \
+  ({                                                                                    \
+    __u32 word_;                                                                        \
+    asm volatile("%0 = *(u32 *)(%1 + %2)"                                               \
+                 : "=r"(word_)                                                          \
+                 : "r"(context), "i"(__builtin_offsetof(struct bpf_sock_addr, field))); \
+    word_;                                                                              \
+  })
+
+HF_INLINE void hf_read_addr(struct bpf_sock_addr* ctx, int v6, struct hf_addr* addr) {
+  if (v6) {
+    addr->word[0] = HF_CONTEXT_WORD(ctx, user_ip6[0]);
+    addr->word[1] = HF_CONTEXT_WORD(ctx, user_ip6[1]);
+    addr->word[2] = HF_CONTEXT_WORD(ctx, user_ip6[2]);
+    addr->word[3] = HF_CONTEXT_WORD(ctx, user_ip6[3]);
+    return;
+  }
+  addr->word[0] = 0;
+  addr->word[1] = 0;
+  addr->word[2] = HF_V4_MAPPED_WORD;
+  addr->word[3] = HF_CONTEXT_WORD(ctx, user_ip4);
+}
+
+HF_INLINE int hf_is_v4(const struct hf_addr* addr) {
+  return !addr->word[0] && !addr->word[1] && addr->word[2] == HF_V4_MAPPED_WORD;
+}
+
+HF_INLINE void hf_write_addr(struct bpf_sock_addr* ctx, int v6, const struct hf_addr* addr,
+                             __be16 port) {
+  if (v6) {
+    ctx->user_ip6[0] = addr->word[0];
+    ctx->user_ip6[1] = addr->word[1];
+    ctx->user_ip6[2] = addr->word[2];
+    ctx->user_ip6[3] = addr->word[3];
+  } else {
+    ctx->user_ip4 = addr->word[3];
+  }
+  ctx->user_port = port;
+}
+
+/* Counts the end of the attempt a socket's state stands for; at most once, because it clears LIVE.
+ */
+HF_INLINE void hf_settle(struct hf_socket* state, struct sock* sk) {
+  struct hf_endpoint* endpoint = bpf_map_lookup_elem(&endpoints, &state->endpoint);
+  struct hf_endpoint_stats* stats = bpf_map_lookup_elem(&endpoint_stats, &state->endpoint);
+  __u32 srtt_us, outcome;
+
+  if (!(state->flags & HF_SOCKET_LIVE)) return;
+  if (!endpoint || !stats || !hf_handle_valid(state, endpoint)) {
+    state->flags &= ~HF_SOCKET_LIVE;
+    hf_count(HF_COUNT_STALE_HANDLE);
+    return;
+  }
+  state->flags &= ~HF_SOCKET_LIVE;
+  __sync_fetch_and_add(&stats->closes, 1);
+  hf_count(HF_COUNT_SETTLED);
+  if (!sk) return;
+  if (BPF_CORE_READ(sk, __sk_common.skc_dport) != endpoint->port &&
+      BPF_CORE_READ(sk, __sk_common.skc_dport)) {
+    hf_count(HF_COUNT_FOREIGN_PEER);
+    return;
+  }
+  srtt_us = BPF_CORE_READ((struct tcp_sock*)sk, srtt_us) >> 3;
+  outcome = hf_outcome_of(srtt_us, BPF_CORE_READ(sk, __sk_common.skc_state));
+  if (outcome == HF_OUTCOME_ESTABLISHED) {
+    __sync_fetch_and_add(&stats->established, 1);
+    stats->srtt_us = srtt_us;
+  } else if (outcome == HF_OUTCOME_ABANDONED) {
+    __sync_fetch_and_add(&stats->abandoned, 1);
+  } else {
+    __sync_fetch_and_add(&stats->failures, 1);
+    stats->last_failure = hf_failure_of(bpf_ktime_get_ns() - state->dialled_at);
+  }
+}
+
+HF_INLINE void hf_remember(struct bpf_sock_addr* ctx, const struct hf_frontend_key* key,
+                           const struct hf_decision* decision) {
+  struct hf_endpoint_stats* stats;
+  struct hf_socket* state;
+
+  state = bpf_sk_storage_get(&sockets, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!state) {
+    hf_count(HF_COUNT_NO_STORAGE);
+    return;
+  }
+  hf_settle(state, 0);
+  state->endpoint = decision->endpoint;
+  state->incarnation = decision->target.incarnation;
+  state->dialled = key->addr;
+  state->dialled_port = key->port;
+  state->protocol = key->protocol;
+  state->service = decision->service;
+  state->dialled_at = bpf_ktime_get_ns();
+  state->flags = HF_SOCKET_LIVE;
+  stats = bpf_map_lookup_elem(&endpoint_stats, &decision->endpoint);
+  if (stats) __sync_fetch_and_add(&stats->connects, 1);
+}
+
+/* A socket that is connected again, to something that is no frontend, must not keep the state of
+ * the attempt before. */
+HF_INLINE void hf_forget(struct bpf_sock_addr* ctx) {
+  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+
+  if (state && (state->flags & HF_SOCKET_LIVE)) hf_settle(state, 0);
+}
+
+HF_INLINE int hf_deny(__u32 verdict) {
+  bpf_set_retval(verdict == HF_VERDICT_REFUSE ? -ECONNREFUSED : -EHOSTUNREACH);
+  return 0;
+}
+
+HF_INLINE int hf_bypassed(struct bpf_sock_addr* ctx) {
+  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+
+  return state && (state->flags & HF_SOCKET_BYPASS);
+}
+
+HF_INLINE int hf_connect(struct bpf_sock_addr* ctx, int v6) {
+  struct hf_frontend_key key = {};
+  struct hf_decision decision = {};
+  struct sock* sk = (struct sock*)ctx->sk;
+
+  if (ctx->protocol != IPPROTO_TCP) {
+    hf_count(HF_COUNT_OTHER_PROTOCOL);
+    return 1;
+  }
+  if (hf_have_retval && bpf_get_retval() < 0) {
+    hf_count(HF_COUNT_DECIDED_BEFORE);
+    return 1;
+  }
+  hf_read_addr(ctx, v6, &key.addr);
+  key.port = (__be16)ctx->user_port;
+  key.protocol = IPPROTO_TCP;
+  hf_lookup(ctx, &key, bpf_get_netns_cookie(ctx) == hf_netns_cookie, &decision);
+  if (decision.counter == HF_COUNT_MISS) {
+    hf_forget(ctx);
+    hf_count(HF_COUNT_MISS);
+    return 1;
+  }
+  if (hf_bypassed(ctx)) {
+    hf_count(HF_COUNT_BYPASSED);
+    return 1;
+  }
+  if (decision.verdict == HF_VERDICT_ENDPOINT) {
+    /* Pools are of one family; an IPv6-only socket could not follow to an IPv4 endpoint. */
+    if (hf_is_v4(&decision.target.addr) != hf_is_v4(&key.addr)) {
+      hf_count(HF_COUNT_OTHER_FAMILY);
+      return 1;
+    }
+    hf_remember(ctx, &key, &decision);
+    hf_write_addr(ctx, v6, &decision.target.addr, decision.target.port);
+  } else {
+    hf_forget(ctx);
+  }
+  hf_count(decision.counter);
+  if (decision.verdict < HF_VERDICT_REFUSE) return 1;
+  /* Before 5.18 a program can only answer EPERM, which says something else: pass through. */
+  return hf_have_retval ? hf_deny(decision.verdict) : 1;
+}
+
+SEC("cgroup/connect4")
+int hf_connect4(struct bpf_sock_addr* ctx) {
+  return hf_connect(ctx, 0);
+}
+
+SEC("cgroup/connect6")
+int hf_connect6(struct bpf_sock_addr* ctx) {
+  return hf_connect(ctx, 1);
+}
+
+HF_INLINE int hf_getpeername(struct bpf_sock_addr* ctx, int v6) {
+  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+  struct hf_endpoint* endpoint;
+  struct hf_addr peer;
+
+  if (!state || !(state->flags & HF_SOCKET_LIVE)) return 1;
+  endpoint = bpf_map_lookup_elem(&endpoints, &state->endpoint);
+  hf_read_addr(ctx, v6, &peer);
+  if (!endpoint || !hf_peer_is_endpoint(state, endpoint, &peer, (__be16)ctx->user_port)) {
+    hf_count(HF_COUNT_PEER_UNTOUCHED);
+    return 1;
+  }
+  hf_write_addr(ctx, v6, &state->dialled, state->dialled_port);
+  hf_count(HF_COUNT_PEER_TRANSLATED);
+  return 1;
+}
+
+SEC("cgroup/getpeername4")
+int hf_getpeername4(struct bpf_sock_addr* ctx) {
+  return hf_getpeername(ctx, 0);
+}
+
+SEC("cgroup/getpeername6")
+int hf_getpeername6(struct bpf_sock_addr* ctx) {
+  return hf_getpeername(ctx, 1);
+}
+
+SEC("cgroup/sock_release")
+int hf_sock_release(struct bpf_sock* ctx) {
+  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx, 0, 0);
+
+  if (state) hf_settle(state, (struct sock*)ctx);
+  return 1;
+}
+
+/* The kernel offers sk_storage and CO-RE reads to GPL-compatible programs only. */
+char LICENSE[] SEC("license") = "GPL";
