@@ -221,7 +221,6 @@ HF_INLINE int hf_bypassed(struct bpf_sock_addr* ctx) {
 HF_INLINE int hf_connect(struct bpf_sock_addr* ctx, int v6) {
   struct hf_frontend_key key = {};
   struct hf_decision decision = {};
-  struct sock* sk = (struct sock*)ctx->sk;
 
   if (ctx->protocol != IPPROTO_TCP) {
     hf_count(HF_COUNT_OTHER_PROTOCOL);
