@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dataplane in memory: the same operations without a kernel, for tests without root.
+#pragma once
+
+#include <functional>
+
+#include "agent/dataplane/dataplane.h"
+
+namespace holdfast {
+
+class MemoryDataplane : public Dataplane {
+ public:
+  explicit MemoryDataplane(Capacity capacity) : capacity_(capacity) {}
+
+  Capacity capacity() const override { return capacity_; }
+  Result<Image> observe() override { return image_; }
+  Result<> apply(const Diff& diff) override;
+  Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
+  Result<std::vector<CounterValue>> counters() override { return std::vector<CounterValue>{}; }
+  std::vector<ProgramStatus> programs() override { return {}; }
+
+  Image& image() { return image_; }  // for a test to count connects in, or to break
+  // Called after each operation.
+  void watch(std::function<void(const Op&, const Image&)> watcher) { watcher_ = std::move(watcher); }
+
+ private:
+  Capacity capacity_;
+  Image image_;
+  std::function<void(const Op&, const Image&)> watcher_;
+};
+
+// Fails operations on purpose, before or after performing them, with a seeded chance.
+class FaultyDataplane : public Dataplane {
+ public:
+  FaultyDataplane(Dataplane& inner, std::uint32_t seed, unsigned percent)
+      : inner_(inner), state_(seed | 1), percent_(percent) {}
+
+  Capacity capacity() const override { return inner_.capacity(); }
+  Result<Image> observe() override;
+  Result<> apply(const Diff& diff) override;
+  Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override { return inner_.stats(endpoint); }
+  Result<std::vector<CounterValue>> counters() override { return inner_.counters(); }
+  std::vector<ProgramStatus> programs() override { return inner_.programs(); }
+
+  void set_percent(unsigned percent) { percent_ = percent; }
+  std::uint64_t faults() const { return faults_; }
+
+ private:
+  bool strikes();
+
+  Dataplane& inner_;
+  std::uint32_t state_;
+  unsigned percent_;
+  std::uint64_t faults_ = 0;
+};
+
+}  // namespace holdfast
