@@ -54,8 +54,9 @@ class Planner {
   Image expected() const;
   Usage usage() const;
 
+  struct State;  // the books, private to agent/plan
+
  private:
-  struct State;
   explicit Planner(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

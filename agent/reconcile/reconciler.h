@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,7 @@ class Reconciler {
   std::optional<Planner> planner_;
   Image found_;
   ReconcileStatus status_;
+  std::map<ServiceKey, std::string> gone_;  // removals not applied yet, with their source
   bool replan_ = false;  // a diff failed half-way: the planner no longer knows the maps
 };
 

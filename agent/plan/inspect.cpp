@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/plan/inspect.h"
+
+#include <algorithm>
+#include <map>
+
+namespace holdfast {
+namespace {
+
+Endpoint endpoint_of(const Image& image, std::uint32_t id) {
+  const hf_endpoint& value = image.endpoints[id];
+  Endpoint endpoint;
+  endpoint.address = IpAddress::from_abi(value.addr);
+  endpoint.port = __builtin_bswap16(value.port);
+  if (id < image.endpoint_names.size()) {
+    const hf_endpoint_name& name = image.endpoint_names[id];
+    std::copy(std::begin(name.identity), std::end(name.identity), endpoint.identity.bytes.begin());
+    endpoint.node = Text(image.text(name.node));
+    endpoint.zone = Text(image.text(name.zone));
+  }
+  return endpoint;
+}
+
+std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, std::uint32_t length,
+                                     Protocol protocol) {
+  std::map<std::uint32_t, EndpointView> members;
+  for (std::uint32_t slot = pool.first_slot; slot < pool.first_slot + length; ++slot) {
+    if (slot >= image.slots.size() || slot >= image.slot_info.size()) break;
+    const std::uint32_t id = image.slots[slot], info = image.slot_info[slot];
+    if (id == 0 || id >= image.endpoints.size()) continue;
+    EndpointView& view = members[id];
+    if (view.slots++ != 0) continue;
+    view.id = id;
+    view.protocol = protocol;
+    view.state = static_cast<hf_member_state>(info >> HF_SLOT_STATE_SHIFT);
+    view.endpoint = endpoint_of(image, id);
+    view.endpoint.weight = info & HF_SLOT_WEIGHT_MASK;
+    view.endpoint.ready = info & HF_SLOT_READY;
+    view.endpoint.serving = info & HF_SLOT_SERVING;
+    view.endpoint.terminating = info & HF_SLOT_TERMINATING;
+    view.endpoint.held = view.state == HF_MEMBER_HELD;
+  }
+  std::vector<EndpointView> result;
+  for (auto& [id, view] : members) result.push_back(std::move(view));
+  std::sort(result.begin(), result.end(), [](const EndpointView& a, const EndpointView& b) {
+    return std::tie(a.endpoint.address, a.endpoint.port, a.id) <
+           std::tie(b.endpoint.address, b.endpoint.port, b.id);
+  });
+  return result;
+}
+
+PoolView pool_of(const Image& image, std::uint32_t id) {
+  const hf_pool_name& name = image.pool_names[id];
+  const hf_pool& words = image.pools[id];
+  PoolView view;
+  view.id = id;
+  view.first_slot = hf_pool_first(words.word);
+  view.selectable = hf_pool_count(words.word);
+  view.generation = static_cast<std::uint16_t>(hf_pool_generation(words.word));
+  view.no_endpoints = static_cast<hf_no_endpoints>(hf_policy_empty(words.policy));
+  view.pool.port_name = image.text(name.port_name);
+  view.pool.service_port = __builtin_bswap16(name.port);
+  view.pool.protocol = static_cast<Protocol>(name.protocol);
+  view.pool.family = name.family;
+  view.endpoints =
+      members_of(image, view, view.selectable + hf_policy_tail(words.policy), view.pool.protocol);
+  return view;
+}
+
+std::string failure_text(std::uint32_t failure) {
+  if (failure == HF_FAILURE_REFUSED) return "refused";
+  return failure == HF_FAILURE_TIMED_OUT ? "timed out" : "";
+}
+
+}  // namespace
+
+std::vector<ServiceView> services_of(const Image& image) {
+  std::map<std::uint32_t, std::vector<Frontend>> frontends;  // by pool
+  for (const auto& [key, word] : image.frontends) {
+    frontends[hf_frontend_pool(word)].push_back(
+        {IpAddress::from_abi(key.addr), __builtin_bswap16(key.port),
+         static_cast<FrontendKind>(hf_frontend_kind_of(word)),
+         (word & HF_FRONTEND_HOST_SCOPE) != 0});
+  }
+  std::map<std::uint32_t, ServiceView> services;  // by id
+  const std::size_t pools = std::min(image.pools.size(), image.pool_names.size());
+  for (std::uint32_t id = 1; id < pools; ++id) {
+    const std::uint32_t service = image.pool_names[id].service;
+    if (image.pools[id].word == 0 || service == 0 || service >= image.service_names.size())
+      continue;
+    const hf_service_name& name = image.service_names[service];
+    if (name.generation == 0) continue;
+    ServiceView& view = services[service];
+    view.id = service;
+    view.key = {image.text(name.name_space), image.text(name.name)};
+    view.source = image.text(name.source);
+    view.generation = name.generation;
+    PoolView pool = pool_of(image, id);
+    pool.pool.frontends = std::move(frontends[id]);
+    std::sort(pool.pool.frontends.begin(), pool.pool.frontends.end());
+    view.pools.push_back(std::move(pool));
+  }
+  std::vector<ServiceView> result;
+  for (auto& [id, view] : services) {
+    std::sort(view.pools.begin(), view.pools.end(), [](const PoolView& a, const PoolView& b) {
+      return std::tie(a.pool.service_port, a.pool.protocol, a.pool.family) <
+             std::tie(b.pool.service_port, b.pool.protocol, b.pool.family);
+    });
+    result.push_back(std::move(view));
+  }
+  std::sort(result.begin(), result.end(),
+            [](const ServiceView& a, const ServiceView& b) { return a.key < b.key; });
+  return result;
+}
+
+ServicePtr to_service(const ServiceView& view) {
+  Service service;
+  service.key = view.key;
+  for (const PoolView& pool : view.pools) {
+    service.policy.no_endpoints = pool.no_endpoints;
+    Pool copy = pool.pool;
+    for (const EndpointView& endpoint : pool.endpoints) copy.endpoints.push_back(endpoint.endpoint);
+    service.pools.push_back(std::move(copy));
+  }
+  return std::make_shared<const Service>(std::move(service));
+}
+
+std::vector<EndpointTotals> endpoints_of(const Image& image) {
+  std::map<std::uint32_t, EndpointTotals> totals;
+  for (const ServiceView& service : services_of(image)) {
+    for (const PoolView& pool : service.pools) {
+      for (const EndpointView& view : pool.endpoints) {
+        EndpointTotals& total = totals[view.id];
+        if (total.services.empty() || view.state < total.state) total.state = view.state;
+        if (total.services.empty() || total.services.back() != service.key) {
+          total.services.push_back(service.key);
+        }
+      }
+    }
+  }
+  std::vector<EndpointTotals> result;
+  for (std::uint32_t id = 1; id < image.endpoints.size(); ++id) {
+    const hf_endpoint& value = image.endpoints[id];
+    if (value.incarnation == 0) continue;
+    EndpointTotals total = totals[id];
+    total.id = id;
+    total.endpoint = endpoint_of(image, id);
+    total.protocol = static_cast<Protocol>(value.flags & 0xff);
+    if (total.services.empty()) total.state = HF_MEMBER_DRAINING;
+    if (id < image.stats.size() && id < image.endpoint_names.size()) {
+      const hf_endpoint_stats& stats = image.stats[id];
+      const hf_endpoint_name& base = image.endpoint_names[id];
+      total.connects = stats.connects - base.base_connects;
+      total.in_flight = stats.connects - stats.closes - (base.base_connects - base.base_closes);
+      total.failures = stats.failures - base.base_failures;
+      total.last_error = total.failures ? failure_text(stats.last_failure) : "";
+      total.srtt_us = stats.established != base.base_established ? stats.srtt_us : 0;
+    }
+    result.push_back(std::move(total));
+  }
+  std::sort(result.begin(), result.end(), [](const EndpointTotals& a, const EndpointTotals& b) {
+    return std::tie(a.endpoint.address, a.endpoint.port, a.protocol, a.id) <
+           std::tie(b.endpoint.address, b.endpoint.port, b.protocol, b.id);
+  });
+  return result;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The planner's books. Private to agent/plan.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "agent/plan/layout.h"
+#include "agent/plan/planner.h"
+#include "agent/plan/strings.h"
+
+namespace holdfast {
+
+// What makes an endpoint the same one: another identity at the same address is another endpoint.
+struct EndpointKey {
+  IpAddress address;
+  std::uint16_t port = 0;
+  Protocol protocol = Protocol::tcp;
+  Identity identity;
+
+  bool operator==(const EndpointKey&) const = default;
+};
+struct EndpointKeyHash {
+  std::size_t operator()(const EndpointKey& key) const;
+};
+EndpointKey key_of(const Endpoint& endpoint, Protocol protocol);
+
+using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t>;  // port, protocol, family
+PoolKey key_of(const Pool& pool);
+
+struct PoolRecord {
+  std::uint32_t id = 0;
+  std::uint32_t first = 0;  // slot range in use, selectable and tail
+  std::uint32_t length = 0;
+  std::uint32_t generation = 0;
+  std::vector<hf_frontend_key> frontends;
+};
+
+struct ServiceRecord {
+  std::uint32_t id = 0;
+  std::string source;
+  std::map<PoolKey, PoolRecord> pools;
+};
+
+// One diff in the making, section by section, in the order they are applied.
+struct Sections {
+  std::vector<Op> names, endpoints, slots, pools, inserts, updates, deletes, last;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> released_slots;  // first, length
+  std::vector<std::uint32_t> released_pools, released_services;
+  std::vector<std::string> dropped_strings;
+  bool needs_grace = false;
+};
+
+struct Planner::State {
+  explicit State(Capacity room);
+
+  Capacity capacity;
+  StringHeap strings;
+  RangeAllocator service_ids, pool_ids, endpoint_ids, slots;
+  std::map<ServiceKey, ServiceRecord> services;
+  std::unordered_map<EndpointKey, std::uint32_t, EndpointKeyHash> endpoint_by_key;
+  std::vector<std::uint32_t> references;  // by endpoint id: how many pools name it
+  std::unordered_set<std::uint32_t> draining;
+  std::unordered_map<std::uint32_t, hf_endpoint_stats> resting;  // stats of ids given back
+  std::vector<hf_frontend_key> orphans;  // in the maps, of no known service: deleted next
+  Image shadow;                          // what the maps hold when every diff has been applied
+
+  // While a plan reserves; run backwards when it does not fit.
+  std::vector<std::function<void()>> undo;
+};
+
+// The frontends and the layout a generation wants for one pool, and what was reserved for it.
+struct PoolPlan {
+  const Pool* pool = nullptr;
+  PoolRecord record;
+  SlotLayout layout;
+  std::vector<std::uint32_t> ids;  // endpoint id of each of pool->endpoints
+  hf_pool_name name{};
+  hf_pool value{};
+  bool changed = false;  // slots, word or policy
+};
+
+struct ServicePlan {
+  const CatalogChange* change = nullptr;
+  const ServiceRecord* before = nullptr;  // nullptr: new
+  std::uint32_t id = 0;
+  hf_service_name name{};
+  std::vector<PoolPlan> pools;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The strings heap: texts interned and reference-counted, in cells. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/dataplane/image.h"
+#include "agent/dataplane/range_allocator.h"
+
+namespace holdfast {
+
+class StringHeap {
+ public:
+  explicit StringHeap(std::uint32_t cells) : cells_(cells) {}
+
+  // One reference more; `put` gets the operation when the text is new. nullopt: no room.
+  std::optional<hf_string_ref> take(const std::string& text, std::vector<Op>& put);
+  void drop(const std::string& text);
+  // From an image: false when the cells are another text's.
+  bool adopt(hf_string_ref ref, const std::string& text);
+  std::uint32_t used() const { return cells_.used(); }
+
+ private:
+  struct Entry {
+    std::uint32_t cell = 0;
+    std::uint32_t references = 0;
+  };
+  static std::uint32_t cells_of(const std::string& text);
+
+  RangeAllocator cells_;
+  std::unordered_map<std::string, Entry> entries_;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/reconcile/reconciler.h"
+
+#include <algorithm>
+#include <set>
+
+namespace holdfast {
+
+Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything)
+    : dataplane_(dataplane), everything_(std::move(everything)) {}
+
+Result<> Reconciler::readopt() {
+  auto image = dataplane_.observe();
+  if (!image) return within("observe the maps", image.error());
+  auto planner = Planner::adopt(*image, dataplane_.capacity());
+  if (!planner) return within("take over the maps", planner.error());
+  planner_.emplace(std::move(*planner));
+  found_ = std::move(*image);
+  return {};
+}
+
+Result<> Reconciler::start() {
+  if (auto adopted = readopt(); !adopted) return adopted;
+  status_.applied_generation = status_.desired_generation = found_.meta.generation;
+  return {};
+}
+
+const Image& Reconciler::found() const {
+  return found_;
+}
+
+Result<> Reconciler::perform(const Diff& diff) {
+  auto applied = dataplane_.apply(diff);
+  if (!applied) {
+    replan_ = true;
+    status_.last_error = applied.error().what;
+  }
+  return applied;
+}
+
+Result<> Reconciler::apply(const Generation& generation) {
+  status_.desired_generation = generation.number;
+  for (const CatalogChange& change : generation.changes) {
+    if (!change.now) gone_[change.key] = change.source;
+  }
+  if (pending() && (replan_ || !status_.last_error.empty())) return retry();
+  auto diff = planner_->plan(generation);
+  if (!diff) {
+    status_.last_error = diff.error().what;
+    return tl::unexpected(diff.error());
+  }
+  if (auto applied = perform(*diff); !applied) return applied;
+  ++status_.applies;
+  status_.applied_generation = generation.number;
+  status_.last_error.clear();
+  gone_.clear();
+  return {};
+}
+
+bool Reconciler::pending() const {
+  return replan_ || status_.desired_generation != status_.applied_generation;
+}
+
+// The whole catalog against what the maps hold: what a refused or broken generation left undone,
+// services that are gone meanwhile included.
+Result<> Reconciler::retry() {
+  if (replan_) {
+    if (auto adopted = readopt(); !adopted) {
+      status_.last_error = adopted.error().what;
+      return adopted;
+    }
+  }
+  Generation whole{status_.desired_generation, everything_()};
+  std::set<ServiceKey> listed;
+  for (const CatalogChange& change : whole.changes) listed.insert(change.key);
+  for (const auto& [key, source] : gone_) {
+    if (!listed.contains(key)) whole.changes.push_back({key, nullptr, source});
+  }
+  auto diff = planner_->plan(whole);
+  if (!diff) {
+    status_.last_error = diff.error().what;
+    return tl::unexpected(diff.error());
+  }
+  if (auto applied = perform(*diff); !applied) return applied;
+  replan_ = false;
+  ++status_.applies;
+  status_.applied_generation = whole.number;
+  status_.last_error.clear();
+  gone_.clear();
+  return {};
+}
+
+Result<> Reconciler::prune(const std::string& source) {
+  std::set<ServiceKey> listed;
+  for (const CatalogChange& change : everything_()) listed.insert(change.key);
+  Generation removal{status_.desired_generation, {}};
+  for (ServiceKey& key :
+       planner_->strangers(source, [&](const ServiceKey& one) { return listed.contains(one); })) {
+    gone_[key] = source;
+    removal.changes.push_back({std::move(key), nullptr, source});
+  }
+  if (removal.changes.empty()) return {};
+  return apply(removal);
+}
+
+Result<> Reconciler::collect() {
+  if (pending()) return {};
+  std::optional<Error> failed;
+  const Diff diff = planner_->collect([&](std::uint32_t id) {
+    auto stats = dataplane_.stats(id);
+    if (stats) return *stats;
+    failed = stats.error();
+    hf_endpoint_stats unknown{};
+    unknown.connects = 1;  // not known to be idle: keeps draining
+    return unknown;
+  });
+  if (failed) return tl::unexpected(*failed);
+  return diff.empty() ? Result<>{} : perform(diff);
+}
+
+bool Reconciler::draining() const {
+  return planner_->draining();
+}
+
+Result<std::vector<Difference>> Reconciler::differences() {
+  auto actual = dataplane_.observe();
+  if (!actual) return tl::unexpected(actual.error());
+  return compare(planner_->expected(), *actual);
+}
+
+Result<std::size_t> Reconciler::verify() {
+  auto actual = dataplane_.observe();
+  if (!actual) return tl::unexpected(actual.error());
+  const Image desired = planner_->expected();
+  const std::size_t wrong = compare(desired, *actual).size();
+  if (wrong == 0) return 0;
+  if (auto mended = perform(repair(desired, *actual)); !mended)
+    return tl::unexpected(mended.error());
+  status_.repairs += wrong;
+  return wrong;
+}
+
+ReconcileStatus Reconciler::status() const {
+  return status_;
+}
+
+Usage Reconciler::usage() const {
+  return planner_->usage();
+}
+
+}  // namespace holdfast
