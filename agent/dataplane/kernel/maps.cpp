@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dataplane/kernel/maps.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/dataplane/kernel/pins.h"
+#include "holdfast/abi/counters.h"
+
+namespace holdfast::kernel {
+
+Result<MapShape> shape_of(int fd) {
+  bpf_map_info info{};
+  __u32 length = sizeof info;
+  if (::bpf_obj_get_info_by_fd(fd, &info, &length) != 0) return fail_errno(errno, "map info");
+  return MapShape{info.type, info.key_size, info.value_size, info.max_entries, info.map_flags};
+}
+
+Result<Maps> open_pinned(const std::string& root, bool read_only) {
+  const Pins pins{root};
+  LIBBPF_OPTS(bpf_obj_get_opts, options,
+              .file_flags = read_only ? static_cast<__u32>(BPF_F_RDONLY) : 0u);
+  Maps maps;
+  for (const auto* names : {&set_maps(), &shared_maps()}) {
+    for (const std::string& name : *names) {
+      const std::string path = pins.map(name);
+      Fd fd(::bpf_obj_get_opts(path.c_str(), &options));
+      if (!fd) return fail_errno(errno, "open pinned map " + path);
+      maps.fds.emplace(name, std::move(fd));
+    }
+  }
+  return maps;
+}
+
+Result<Capacity> capacity_of(const Maps& maps) {
+  const auto entries = [&](const char* name) -> std::uint32_t {
+    const auto shape = shape_of(maps.fd(name));
+    return shape ? shape->max_entries : 0;
+  };
+  return Capacity{entries("frontends"), entries("service_names"),
+                  entries("pools"),     entries("slots") * HF_SLOTS_PER_LINE,
+                  entries("endpoints"), entries("strings")};
+}
+
+namespace {
+
+// Arrays come in keys' order, many elements a system call. What lies behind the last element in use
+// is cut off by the caller.
+Result<std::string> read_array(int fd, const std::string& name) {
+  const auto shape = shape_of(fd);
+  if (!shape) return tl::unexpected(shape.error());
+  const std::size_t stride = shape->value_size;
+  std::string bytes(stride * shape->max_entries, '\0');
+  constexpr __u32 kBatch = 16384;
+  std::vector<__u32> keys(kBatch);
+  __u32 cursor = 0;
+  std::size_t done = 0;
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  while (done < shape->max_entries) {
+    __u32 count = std::min<__u32>(kBatch, shape->max_entries - static_cast<__u32>(done));
+    const int status = ::bpf_map_lookup_batch(fd, done ? &cursor : nullptr, &cursor, keys.data(),
+                                              bytes.data() + done * stride, &count, &options);
+    if (status != 0 && errno != ENOENT) return fail_errno(errno, "read map '" + name + "'");
+    done += count;
+    if (status != 0 || count == 0) break;
+  }
+  return bytes;
+}
+
+template <class T>
+std::vector<T> elements(const std::string& bytes) {
+  std::size_t end = bytes.find_last_not_of('\0');
+  end = end == std::string::npos ? 0 : end / sizeof(T) + 1;
+  std::vector<T> result(end);
+  if (end) std::memcpy(static_cast<void*>(result.data()), bytes.data(), end * sizeof(T));
+  return result;
+}
+
+Result<FrontendMap> read_frontends(int fd) {
+  FrontendMap result;
+  constexpr __u32 kBatch = 4096;
+  std::vector<hf_frontend_key> keys(kBatch);
+  std::vector<__u32> words(kBatch);
+  __u32 cursor = 0;
+  bool first = true;
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  for (;;) {
+    __u32 count = kBatch;
+    const int status = ::bpf_map_lookup_batch(fd, first ? nullptr : &cursor, &cursor, keys.data(),
+                                              words.data(), &count, &options);
+    if (status != 0 && errno != ENOENT) return fail_errno(errno, "read map 'frontends'");
+    for (__u32 one = 0; one < count; ++one) result[keys[one]] = words[one];
+    if (status != 0) return result;
+    first = false;
+  }
+}
+
+template <class T>
+Result<> fill(const Maps& maps, const char* name, std::vector<T>& into) {
+  auto bytes = read_array(maps.fd(name), name);
+  if (!bytes) return tl::unexpected(bytes.error());
+  into = elements<T>(*bytes);
+  return {};
+}
+
+}  // namespace
+
+Result<Image> read_image(const Maps& maps) {
+  Image image;
+  auto frontends = read_frontends(maps.fd("frontends"));
+  if (!frontends) return tl::unexpected(frontends.error());
+  image.frontends = std::move(*frontends);
+  std::vector<hf_meta> meta;
+  auto strings = read_array(maps.fd("strings"), "strings");
+  if (!strings) return tl::unexpected(strings.error());
+  image.strings = std::move(*strings);
+  const std::size_t used = image.strings.find_last_not_of('\0');
+  const std::size_t cells = used == std::string::npos ? 0 : used / HF_STRING_CELL + 1;
+  image.strings.resize(cells * HF_STRING_CELL);
+  image.strings.shrink_to_fit();
+  for (const Result<>& read :
+       {fill(maps, "pools", image.pools), fill(maps, "slots", image.slots),
+        fill(maps, "slot_info", image.slot_info), fill(maps, "endpoints", image.endpoints),
+        fill(maps, "endpoint_stats", image.stats), fill(maps, "service_names", image.service_names),
+        fill(maps, "pool_names", image.pool_names),
+        fill(maps, "endpoint_names", image.endpoint_names), fill(maps, "meta", meta)}) {
+    if (!read) return tl::unexpected(read.error());
+  }
+  if (!meta.empty()) image.meta = meta[0];
+  return image;
+}
+
+Result<std::vector<CounterValue>> read_counters(const Maps& maps) {
+#define NAME(symbol, name, help) name,
+  static const char* const names[] = {HF_COUNTERS(NAME)};
+#undef NAME
+  std::vector<__u64> per_cpu(static_cast<std::size_t>(::libbpf_num_possible_cpus()));
+  std::vector<CounterValue> result;
+  for (__u32 id = 0; id < HF_COUNTER_NR; ++id) {
+    if (::bpf_map_lookup_elem(maps.fd("counters"), &id, per_cpu.data()) != 0) {
+      return fail_errno(errno, "read map 'counters'");
+    }
+    std::uint64_t sum = 0;
+    for (const __u64 value : per_cpu) sum += value;
+    result.push_back({names[id], sum});
+  }
+  return result;
+}
+
+Result<Mappings> Mappings::map(const Maps& maps) {
+  Mappings mappings;
+  for (const std::string& name : set_maps()) {
+    if (name == "frontends") continue;  // a hash: system calls only
+    const auto shape = shape_of(maps.fd(name));
+    if (!shape) return tl::unexpected(shape.error());
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t size =
+        (std::size_t{shape->value_size} * shape->max_entries + page - 1) / page * page;
+    void* area = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, maps.fd(name), 0);
+    if (area == MAP_FAILED) return fail_errno(errno, "mmap map '" + name + "'");
+    mappings.areas_[name] = {area, size};
+  }
+  return mappings;
+}
+
+Mappings::Mappings(Mappings&& other) noexcept : areas_(std::move(other.areas_)) {
+  other.areas_.clear();
+}
+
+Mappings::~Mappings() {
+  for (const auto& [name, area] : areas_) ::munmap(area.first, area.second);
+}
+
+}  // namespace holdfast::kernel

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Open maps: reading them by system call, writing them through mmap. Private to this folder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/base/fd.h"
+#include "agent/base/result.h"
+#include "agent/dataplane/dataplane.h"
+#include "agent/dataplane/image.h"
+
+namespace holdfast::kernel {
+
+// Every map by name; owns the descriptors.
+struct Maps {
+  std::map<std::string, Fd> fds;
+  int fd(const std::string& name) const { return fds.at(name).get(); }
+};
+
+struct MapShape {
+  std::uint32_t type = 0, key_size = 0, value_size = 0, max_entries = 0, flags = 0;
+};
+Result<MapShape> shape_of(int fd);
+Result<Maps> open_pinned(const std::string& root, bool read_only);
+Result<Capacity> capacity_of(const Maps& maps);
+Result<Image> read_image(const Maps& maps);
+Result<std::vector<CounterValue>> read_counters(const Maps& maps);
+
+// The mmapable arrays, writable. Unmaps at destruction.
+class Mappings {
+ public:
+  static Result<Mappings> map(const Maps& maps);
+  Mappings(Mappings&&) noexcept;
+  Mappings& operator=(Mappings&&) = delete;
+  ~Mappings();
+
+  template <class T>
+  T* array(const std::string& name) const {
+    return static_cast<T*>(areas_.at(name).first);
+  }
+
+ private:
+  Mappings() = default;
+  std::map<std::string, std::pair<void*, std::size_t>> areas_;
+};
+
+}  // namespace holdfast::kernel

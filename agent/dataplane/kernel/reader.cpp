@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CLI's side: pinned maps, read only; and the one remover.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/maps.h"
+#include "agent/dataplane/kernel/pins.h"
+#include "agent/dataplane/kernel/programs.h"
+
+namespace holdfast {
+
+using namespace kernel;
+
+struct PinnedReader::State {
+  Pins pins;
+  Maps maps;
+};
+
+PinnedReader::PinnedReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PinnedReader::PinnedReader(PinnedReader&&) noexcept = default;
+PinnedReader& PinnedReader::operator=(PinnedReader&&) noexcept = default;
+PinnedReader::~PinnedReader() = default;
+
+Result<PinnedReader> PinnedReader::open(const std::string& bpffs) {
+  auto state = std::make_unique<State>();
+  state->pins.root = bpffs;
+  if (!state->pins.exist()) {
+    return fail(Errc::not_found, "no maps are pinned under " + bpffs +
+                                     "; has holdfastd run with this bpffs directory?");
+  }
+  auto maps = open_pinned(bpffs, true);
+  if (!maps) return tl::unexpected(maps.error());
+  state->maps = std::move(*maps);
+  return PinnedReader(std::move(state));
+}
+
+namespace {
+
+bool same_words(const std::vector<hf_pool>& a, const std::vector<hf_pool>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(hf_pool)) == 0);
+}
+
+bool torn(const Image& image) {
+  for (const hf_pool& pool : image.pools) {
+    if (pool.word && (hf_pool_generation(pool.word) & 0xff) != hf_policy_check(pool.policy))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// Two reads with the same pool words and generation around them: no update came in between that a
+// view of the services could show half of.
+Result<Image> PinnedReader::image() const {
+  auto before = read_image(state_->maps);
+  for (int attempt = 0; before && attempt < 20; ++attempt) {
+    auto after = read_image(state_->maps);
+    if (!after) return after;
+    if (same_words(before->pools, after->pools) && !torn(*after) &&
+        before->meta.generation == after->meta.generation) {
+      return after;
+    }
+    before = std::move(after);
+  }
+  return before;  // constant change: the last read, each element of it whole
+}
+
+Capacity PinnedReader::capacity() const {
+  const auto capacity = capacity_of(state_->maps);
+  return capacity ? *capacity : Capacity{};
+}
+
+Result<std::vector<CounterValue>> PinnedReader::counters() const {
+  return read_counters(state_->maps);
+}
+
+std::vector<ProgramStatus> PinnedReader::programs() const {
+  return link_status(state_->pins);
+}
+
+// Links first, in the reverse order of attaching: what redirects goes before what reverses.
+Result<std::vector<std::string>> uninstall(const std::string& bpffs, bool force) {
+  std::vector<std::string> removed;
+  if (!std::filesystem::exists(bpffs)) return removed;
+  auto lock = lock_directory(bpffs, "bpffs directory");
+  if (!lock && !force) return tl::unexpected(lock.error());
+  const Pins pins{bpffs};
+  const auto remove = [&](const std::string& path) {
+    if (::unlink(path.c_str()) == 0) removed.push_back(path);
+  };
+  const auto& rows = program_rows();
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) remove(pins.link(row->name));
+  remove(pins.current());
+  remove(bpffs + "/current_new");
+  for (const std::string& map : set_maps()) remove(pins.map(map));
+  for (const std::string& map : shared_maps()) remove(pins.map(map));
+  for (const char* part : {"/links", "/set_1", "/shared", ""}) {
+    if (::rmdir((bpffs + part).c_str()) == 0) {
+      removed.push_back(bpffs + part);
+    } else if (errno != ENOENT) {
+      return fail_errno(errno, "remove directory " + bpffs + part);
+    }
+  }
+  return removed;
+}
+
+}  // namespace holdfast

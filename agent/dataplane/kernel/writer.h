@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Performs operations on the kernel maps: the one place that writes them. Private to this folder.
+#pragma once
+
+#include "agent/dataplane/image.h"
+#include "agent/dataplane/kernel/grace.h"
+#include "agent/dataplane/kernel/maps.h"
+
+namespace holdfast::kernel {
+
+class Writer {
+ public:
+  // `maps` must outlive the writer.
+  static Result<Writer> open(const Maps& maps, const Capacity& capacity,
+                             std::uint64_t netns_cookie);
+  Result<> apply(const Diff& diff);
+
+ private:
+  friend struct Perform;
+  Writer(const Maps& maps, const Capacity& capacity, std::uint64_t netns_cookie, Mappings mappings,
+         Grace grace);
+
+  const Maps* maps_;
+  Capacity capacity_;
+  std::uint64_t netns_cookie_;
+  Mappings mappings_;
+  Grace grace_;
+};
+
+}  // namespace holdfast::kernel
