@@ -77,9 +77,7 @@ Result<> Daemon::start() {
   if (known) {
     if (auto opened = open_dataplane(); !opened) return opened;
   } else {
-    std::vector<SourceRank> ranks;
-    for (const SourceState& source : sources_) ranks.push_back({source.name, source.fallback});
-    catalog_.emplace(std::move(ranks), 0);
+    catalog_.emplace(ranks(), 0);
     after(first_words_timer_, kFirstWords, [this] { after_sources_spoke(); });
   }
   if (auto listening = start_admin(); !listening) return listening;
@@ -90,6 +88,17 @@ Result<> Daemon::start() {
   feed_watchdog();
   after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
   return {};
+}
+
+// In the order of the file, with the fallbacks behind all others.
+std::vector<SourceRank> Daemon::ranks() const {
+  std::vector<SourceRank> result;
+  for (const bool fallback : {false, true}) {
+    for (const SourceState& source : sources_) {
+      if (source.fallback == fallback) result.push_back({source.name});
+    }
+  }
+  return result;
 }
 
 Result<> Daemon::start_admin() {
@@ -136,15 +145,13 @@ Result<> Daemon::open_dataplane() {
 }
 
 void Daemon::restore_last_known_good(const Restored& restored) {
-  std::vector<SourceRank> ranks;
-  for (const SourceState& source : sources_) ranks.push_back({source.name, source.fallback});
-  catalog_.emplace(std::move(ranks), restored.generation);
+  catalog_.emplace(ranks(), restored.generation);
   catalog_->restore(restored.tombstones);
   for (SourceState& source : sources_) {
     const auto memory = restored.sources.find(source.name);
     if (memory == restored.sources.end()) continue;
     const auto admitted = source.guard.restore(memory->second, steady_clock::now());
-    program(catalog_->apply(source.name, admitted, false));
+    program(catalog_->apply(source.name, admitted));
   }
   if (restored.from_maps + restored.from_files == 0) return;
   log::info(fmt::format("restored generation {}: {} services from the maps, {} from the snapshot",
@@ -199,8 +206,7 @@ void Daemon::after_sources_spoke() {
 }
 
 void Daemon::carry(SourceState& source, const std::vector<Admitted>& admitted) {
-  const bool current = source.complete && source.doubts.empty();
-  program(catalog_->apply(source.name, admitted, current));
+  program(catalog_->apply(source.name, admitted));
   report_holds();
   tick_guards();
 }
@@ -282,8 +288,7 @@ void Daemon::tick_guards() {
     for (SourceState& source : sources_) {
       const auto deadline = source.guard.next_deadline();
       if (!deadline || *deadline > steady_clock::now()) continue;
-      program(catalog_->apply(source.name, source.guard.tick(steady_clock::now()),
-                              source.complete && source.doubts.empty()));
+      program(catalog_->apply(source.name, source.guard.tick(steady_clock::now())));
     }
     report_holds();
     tick_guards();

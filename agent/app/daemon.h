@@ -61,6 +61,7 @@ class Daemon {
   void after_sources_spoke();
   void report_holds();
   Capacity wanted_capacity() const;
+  std::vector<SourceRank> ranks() const;
 
   void tick_guards();
   void retry_apply();

@@ -13,9 +13,8 @@
 
 namespace holdfast {
 
-struct SourceRank {  // in order of precedence, best first
+struct SourceRank {  // in order of precedence, best first; fallbacks stand last
   std::string name;
-  bool fallback = false;  // only services its betters never knew, or while they are not current
 };
 
 // The desired state of one service after the merge: frontends lost to another service are left out.
@@ -53,9 +52,7 @@ class Catalog {
   Catalog& operator=(Catalog&&) noexcept;
 
   void restore(const std::vector<Tombstone>& tombstones);
-  // `current`: the source is confirmed current (complete, in this life, no doubts); a fallback
-  // source is masked wholly where all its betters are.
-  Generation apply(const std::string& source, const std::vector<Admitted>& admitted, bool current);
+  Generation apply(const std::string& source, const std::vector<Admitted>& admitted);
 
   std::uint64_t number() const;
   std::vector<CatalogChange> all() const;  // every service, sorted by key

@@ -90,8 +90,9 @@ class Guard {
   // Keeps it until the source lists it again or the hold is accepted; stays listed as rejected.
   Result<> reject(const std::string& id);
 
+  struct State;  // private to agent/guard
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 
