@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// YAML by yaml-cpp's events: its tree loader accepts duplicate keys and shares aliases unbounded.
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <map>
+#include <sstream>
+
+#include "agent/sources/builder.h"
+
+namespace holdfast {
+namespace {
+
+class Events : public YAML::EventHandler {
+ public:
+  explicit Events(const ParseLimits& limits) : limits_(limits), builder_(limits) {}
+
+  std::vector<Value> documents;
+
+  void OnDocumentStart(const YAML::Mark&) override {
+    anchors_.clear();
+    recordings_.clear();
+  }
+  void OnDocumentEnd() override { documents.push_back(builder_.take()); }
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    scalar(plain_scalar("", line(mark), column(mark)), anchor);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    Value value;
+    if (tag == "?") {  // plain
+      value = plain_scalar(text, line(mark), column(mark));
+    } else {
+      value.type = Value::Type::string;
+      value.text = text;
+      value.line = line(mark);
+      value.column = column(mark);
+    }
+    scalar(std::move(value), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto known = anchors_.find(anchor);
+    if (known == anchors_.end()) {
+      throw ParseStop(line(mark), column(mark), "an alias inside its own anchor, or of none");
+    }
+    const std::size_t nodes = count_nodes(known->second);
+    if (expanded_ += nodes; expanded_ > kMostExpanded) {
+      throw ParseStop(line(mark), column(mark),
+                      "aliases expand to more than " + std::to_string(kMostExpanded) + " values");
+    }
+    replay(Value(known->second));
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(Value::Type::sequence, mark, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(Value::Type::mapping, mark, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  static constexpr std::size_t kMostExpanded = 100'000;
+
+  static int line(const YAML::Mark& mark) { return mark.line + 1; }
+  static int column(const YAML::Mark& mark) { return mark.column + 1; }
+
+  // Anchored nodes are built a second time, beside the document, to be there for their aliases.
+  struct Recording {
+    YAML::anchor_t anchor;
+    Builder builder;
+    int depth = 0;
+  };
+
+  void scalar(Value value, YAML::anchor_t anchor) {
+    if (anchor) anchors_[anchor] = value;
+    for (Recording& one : recordings_) one.builder.scalar(value);
+    builder_.scalar(std::move(value));
+  }
+  void open(Value::Type type, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    builder_.open(type, line(mark), column(mark));
+    if (anchor) recordings_.push_back({anchor, Builder(limits_), 0});
+    for (Recording& one : recordings_) {
+      one.builder.open(type, line(mark), column(mark));
+      ++one.depth;
+    }
+  }
+  void close() {
+    builder_.close();
+    for (Recording& one : recordings_) {
+      one.builder.close();
+      if (--one.depth == 0) anchors_[one.anchor] = one.builder.take();
+    }
+    while (!recordings_.empty() && recordings_.back().depth == 0) recordings_.pop_back();
+  }
+  void replay(Value value) {
+    if (value.type != Value::Type::sequence && value.type != Value::Type::mapping) {
+      scalar(std::move(value), 0);
+      return;
+    }
+    YAML::Mark mark;
+    mark.line = value.line - 1;
+    mark.column = value.column - 1;
+    open(value.type, mark, 0);
+    for (Value& item : value.items) replay(std::move(item));
+    for (auto& [key, member] : value.members) {
+      scalar(std::move(key), 0);
+      replay(std::move(member));
+    }
+    close();
+  }
+
+  const ParseLimits& limits_;
+  Builder builder_;
+  std::map<YAML::anchor_t, Value> anchors_;
+  std::vector<Recording> recordings_;
+  std::size_t expanded_ = 0;
+};
+
+}  // namespace
+
+std::vector<Value> parse_yaml(std::string_view text, const ParseLimits& limits) {
+  Events events(limits);
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(events)) {
+    }
+  } catch (const YAML::Exception& error) {
+    throw ParseStop(error.mark.line + 1, error.mark.column + 1, error.msg);
+  }
+  return std::move(events.documents);
+}
+
+}  // namespace holdfast
