@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed reading of one object, with a problem for each thing that is wrong. Private to this folder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/sources/kubernetes/objects.h"
+#include "agent/sources/update.h"
+#include "agent/sources/value.h"
+
+namespace holdfast::kubernetes {
+
+class Reader {
+ public:
+  Reader(std::string file, std::string object, std::vector<Problem>& problems)
+      : file_(std::move(file)), object_(std::move(object)), problems_(problems) {}
+
+  void problem(const Value& at, std::string message) const {
+    problems_.push_back({file_, at.line, at.column, object_, std::move(message)});
+  }
+  // nullptr without a problem: absent or null. nullptr with one: of another type.
+  const Value* member(const Value& parent, std::string_view key, Value::Type type) const;
+  std::string text(const Value& parent, std::string_view key) const;  // "": absent
+  std::optional<bool> boolean(const Value& parent, std::string_view key) const;
+  // 1 to 65535; anything else is a problem and nullopt.
+  std::optional<std::uint16_t> port(const Value& value, std::string_view what) const;
+  std::optional<IpAddress> address(const Value& value, std::string_view what) const;
+  std::vector<IpAddress> addresses(const Value& parent, std::string_view key) const;
+  std::optional<Protocol> protocol(const Value& parent) const;  // default TCP
+  // RFC 1123 label or subdomain, as Kubernetes wants its names.
+  bool name(const Value& at, const std::string& name, std::string_view what) const;
+
+ private:
+  std::string file_, object_;
+  std::vector<Problem>& problems_;
+};
+
+// holdfast.io/ annotations.
+struct Annotations {
+  std::optional<std::uint16_t> weight;
+  ServicePolicy policy;
+};
+Annotations read_annotations(const Reader& reader, const Value& metadata);
+
+std::optional<ServiceObject> read_service(const Reader& reader, const Value& object,
+                                          const ServiceKey& key);
+std::optional<SliceObject> read_slice(const Reader& reader, const Value& object,
+                                      const ServiceKey& key);
+std::optional<NodeObject> read_node(const Reader& reader, const Value& object,
+                                    const std::string& name);
+
+}  // namespace holdfast::kubernetes
