@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a set of files says, as the files change. Pure: bytes in, updates out.
+//
+// A file that cannot be read or parsed changes nothing: its last good objects stay. A file that
+// vanished or lists nothing takes its objects with it, in doubt: the guard holds what goes with
+// them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/sources/kubernetes/objects.h"
+#include "agent/sources/update.h"
+
+namespace holdfast {
+
+class FileSet {
+ public:
+  FileSet(std::string source, std::string node_name);
+
+  // The files there are now, by path: their bytes, or why they cannot be read. nullopt: nothing
+  // changed since the last call. A listing that failed as a whole is `listing_error`.
+  std::optional<SourceUpdate> observe(const std::map<std::string, Result<std::string>>& files,
+                                      const std::string& listing_error);
+  bool doubtful() const { return !doubts_.empty(); }
+
+ private:
+  struct File {
+    std::uint64_t hash = 0;
+    kubernetes::Objects objects;  // the last good
+    std::vector<Problem> problems;
+    std::string doubt;  // "": trusted
+    bool ever_good = false;
+    bool present = false;
+  };
+
+  bool take(const std::string& path, const Result<std::string>& content);
+  void parse(const std::string& path, const std::string& content, File& file);
+  bool vanish(File& file);
+  SourceUpdate assemble(const std::string& listing_error);
+
+  std::string source_;
+  std::string node_name_;
+  std::map<std::string, File> files_;
+  std::map<ServiceKey, ServicePtr> last_;
+  std::vector<Doubt> doubts_;
+  bool first_ = true;
+  std::string listing_error_;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace holdfast
