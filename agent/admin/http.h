@@ -38,8 +38,9 @@ class Server {
   Result<> listen_tcp(const std::string& address);
   void stop();
 
+  struct State;  // private to agent/admin
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 

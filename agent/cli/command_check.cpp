@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that need neither maps nor daemon; and the remover.
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <filesystem>
+#include <ostream>
+
+#include "agent/base/file.h"
+#include "agent/cli/commands.h"
+#include "agent/sources/kubernetes/objects.h"
+#include "agent/sources/value.h"
+#include "holdfast/abi/base.h"
+
+namespace holdfast::cli {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+
+int show_problems(const Env& env, const Options& options, const std::vector<Problem>& problems) {
+  array rows;
+  for (const Problem& one : problems) {
+    rows.push_back(object{{"file", one.file},
+                          {"line", one.line},
+                          {"column", one.column},
+                          {"object", one.object},
+                          {"message", one.message}});
+  }
+  if (options.rendering.format == Format::json || options.rendering.format == Format::yaml) {
+    print_rows(env.out, options.rendering, rows, {}, {});
+  } else {
+    for (const Problem& one : problems) env.out << one.to_string() << "\n";
+  }
+  return problems.empty() ? kOk : kFailed;
+}
+
+// A directory stands for its catalog files, sorted.
+std::vector<std::string> expand(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+      files.push_back(path);
+      continue;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+      const std::string extension = entry.path().extension().string();
+      if (extension == ".yaml" || extension == ".yml" || extension == ".json")
+        files.push_back(entry.path().string());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+int check_catalog(const Env& env, const Options& options) {
+  std::vector<Problem> problems;
+  std::vector<kubernetes::Objects> origins;
+  for (const std::string& file : expand(options.arguments)) {
+    const auto content = read_file(file, std::size_t{256} << 20);
+    if (!content) {
+      problems.push_back({file, 0, 0, "", content.error().what});
+      continue;
+    }
+    const ParseOutcome parsed = parse_documents(*content, file);
+    if (parsed.problem) problems.push_back(*parsed.problem);
+    kubernetes::Objects objects;
+    for (const Value& document : parsed.documents)
+      kubernetes::decode(document, file, objects, problems);
+    origins.push_back(std::move(objects));
+  }
+  std::vector<const kubernetes::Objects*> pointers;
+  for (const auto& one : origins) pointers.push_back(&one);
+  const auto services = kubernetes::assemble(pointers, {options.config.node_name}, problems);
+  std::map<std::tuple<IpAddress, std::uint16_t, Protocol>, ServicePtr> owners;
+  for (const ServicePtr& service : services) {
+    for (const Pool& pool : service->pools) {
+      for (const Frontend& one : pool.frontends) {
+        const auto [owner, fresh] =
+            owners.try_emplace({one.address, one.port, pool.protocol}, service);
+        if (fresh) continue;
+        problems.push_back({service->origin.get(), 0, 0, "Service " + service->key.to_string(),
+                            format_host_port(one.address, one.port) + " is also claimed by " +
+                                owner->second->key.to_string()});
+      }
+    }
+  }
+  if (problems.empty() && options.rendering.format == Format::table) {
+    env.err << services.size() << " services, no problems\n";
+  }
+  return show_problems(env, options, problems);
+}
+
+int check_config(const Env& env, const Options& options) {
+  const std::string path = options.arguments.empty() ? options.config_path : options.arguments[0];
+  const auto content = read_file(path, 1 << 20);
+  if (!content) return report(env, options, content.error());
+  const int code = show_problems(env, options, parse_config(*content, path).problems);
+  if (code == kOk && options.rendering.format == Format::table) env.err << path << ": ok\n";
+  return code;
+}
+
+int uninstall(const Env& env, const Options& options) {
+  const auto removed = env.uninstall(options.config.bpffs, options.force);
+  if (!removed) return report(env, options, removed.error());
+  if (options.rendering.format == Format::json) {
+    print_json(env.out, array(removed->begin(), removed->end()));
+  } else {
+    for (const std::string& path : *removed) env.out << "removed " << path << "\n";
+  }
+  return kOk;
+}
+
+int version(const Env& env, const Options& options) {
+  const object value{{"version", HOLDFAST_VERSION}, {"abi", HF_ABI_VERSION}};
+  if (options.rendering.format == Format::json)
+    print_json(env.out, value);
+  else
+    env.out << "holdfast " << HOLDFAST_VERSION << ", map layout " << HF_ABI_VERSION << "\n";
+  return kOk;
+}
+
+}  // namespace holdfast::cli

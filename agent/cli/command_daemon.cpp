@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that ask the daemon over its admin socket.
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <ostream>
+
+#include "agent/cli/commands.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace json = boost::json;
+
+Result<json::value> ask(const Env& env, const Options& options, const std::string& method,
+                        const std::string& path) {
+  const auto answer = env.request(options.config.admin_socket, {method, path, ""}, options.timeout);
+  if (!answer) return tl::unexpected(answer.error());
+  json::error_code error;
+  json::value value = json::parse(answer->body, error);
+  if (error) return fail(Errc::internal, "holdfastd answered what is no JSON: " + error.message());
+  if (answer->status < 300) return value;
+  const json::value* what = value.is_object() ? value.get_object().if_contains("error") : nullptr;
+  return fail(answer->status == 404 ? Errc::not_found : Errc::internal,
+              what ? cell(*what) : answer->body);
+}
+
+int show_rows(const Env& env, const Options& options, const std::string& path,
+              const std::vector<Column>& columns, const std::string& name) {
+  const auto answer = ask(env, options, "GET", path);
+  if (!answer) return report(env, options, answer.error());
+  print_rows(env.out, options.rendering, answer->as_array(), columns, {name});
+  return kOk;
+}
+
+void describe(std::ostream& out, const json::object& report) {
+  const auto line = [&out](const char* name, const std::string& text) {
+    out << name << text << "\n";
+  };
+  line("ready       ", cell(report.at("ready")));
+  line("generation  ", cell(report.at("generation")));
+  const auto& programs = report.at("programs").as_object();
+  line("programs    ",
+       std::string(programs.at("attached").as_bool() ? "attached" : "NOT attached") +
+           ", effective " + cell(programs.at("effective")));
+  line("holds       ", cell(report.at("holds")));
+  if (const auto* error = report.if_contains("last_error"); error && cell(*error) != "-") {
+    line("last error  ", cell(*error));
+  }
+  const auto& snapshot = report.at("snapshot");
+  line("snapshot    ", snapshot.is_null() ? "none"
+                                          : "generation " + cell(snapshot.at("generation")) + ", " +
+                                                cell(snapshot.at("age_seconds")) + " s old");
+}
+
+int decide(const Env& env, const Options& options, const std::string& verb) {
+  if (options.arguments.empty() == !options.all) {
+    env.err << "holdfast: give the ID of one hold, or --all\n";
+    return kUsage;
+  }
+  const std::string id = options.all ? "all" : options.arguments[0];
+  const auto answer = ask(env, options, "POST", "/v1/holds/" + id + "/" + verb);
+  if (!answer) return report(env, options, answer.error());
+  if (options.rendering.format == Format::json)
+    print_json(env.out, *answer);
+  else if (options.all)
+    env.out << verb << "ed " << cell(answer->at("count")) << " holds\n";
+  else
+    env.out << verb << "ed " << id << "\n";
+  return kOk;
+}
+
+}  // namespace
+
+int status(const Env& env, const Options& options) {
+  const auto answer = ask(env, options, "GET", "/v1/status");
+  if (!answer) return report(env, options, answer.error());
+  const json::object& report = answer->as_object();
+  if (options.rendering.format == Format::json) {
+    print_json(env.out, *answer);
+  } else if (options.rendering.format == Format::yaml) {
+    print_yaml(env.out, *answer);
+  } else {
+    describe(env.out, report);
+    print_rows(env.out, options.rendering, report.at("sources").as_array(),
+               {{"SOURCE", "name"},
+                {"KIND", "kind"},
+                {"STATE", "state"},
+                {"AGE", "age_seconds"},
+                {"LAST-ERROR", "last_error"}},
+               {"name"});
+    if (options.rendering.format == Format::wide) {
+      print_rows(env.out, options.rendering, report.at("maps").as_array(),
+                 {{"MAP", "name"}, {"USED", "used"}, {"CAPACITY", "capacity"}}, {"name"});
+    }
+  }
+  return report.at("ready").as_bool() ? kOk : kFailed;
+}
+
+int source_list(const Env& env, const Options& options) {
+  return show_rows(env, options, "/v1/sources",
+                   {{"NAME", "name"},
+                    {"KIND", "kind"},
+                    {"ROLE", "role", true},
+                    {"STATE", "state"},
+                    {"LAST-CONFIRMED", "last_confirmed"},
+                    {"LAST-ERROR", "last_error"}},
+                   "name");
+}
+
+int hold_list(const Env& env, const Options& options) {
+  return show_rows(env, options, "/v1/holds",
+                   {{"ID", "id"},
+                    {"SOURCE", "source"},
+                    {"SERVICE", "service"},
+                    {"STATE", "state"},
+                    {"SINCE-S", "since_seconds"},
+                    {"ENDPOINTS", "endpoints", true},
+                    {"REASON", "reason"}},
+                   "id");
+}
+
+int accept(const Env& env, const Options& options) {
+  return decide(env, options, "accept");
+}
+int reject(const Env& env, const Options& options) {
+  return decide(env, options, "reject");
+}
+
+int diff(const Env& env, const Options& options) {
+  const auto answer = ask(env, options, "GET", "/v1/diff");
+  if (!answer) return report(env, options, answer.error()) == kNoDaemon ? kNoDaemon : 2;
+  const json::array& rows = answer->as_array();
+  if (!rows.empty() || options.rendering.format == Format::json) {
+    print_rows(env.out, options.rendering, rows,
+               {{"MAP", "map"}, {"KEY", "key"}, {"DESIRED", "desired"}, {"ACTUAL", "actual"}},
+               {"map", "key"});
+  }
+  return rows.empty() ? kOk : kFailed;
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// `explain`: the kernel's own decision, bpf/lib/lookup.h, run over the pinned maps.
+#include <boost/json/object.hpp>
+#include <charconv>
+#include <ostream>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/views.h"
+
+namespace {
+
+using hf_view = const holdfast::Image*;
+
+int hf_load_frontend(hf_view view, const hf_frontend_key* key, __u32* word) {
+  const auto found = view->frontends.find(*key);
+  if (found == view->frontends.end()) return 0;
+  *word = found->second;
+  return 1;
+}
+int hf_load_pool_word(hf_view view, __u32 pool, __u64* word) {
+  if (pool >= view->pools.size()) return 0;
+  *word = view->pools[pool].word;
+  return 1;
+}
+int hf_load_pool_policy(hf_view view, __u32 pool, __u64* policy) {
+  if (pool >= view->pools.size()) return 0;
+  *policy = view->pools[pool].policy;
+  return 1;
+}
+int hf_load_slot(hf_view view, __u32 slot, __u32* endpoint) {
+  if (slot >= view->slots.size()) return 0;
+  *endpoint = view->slots[slot];
+  return 1;
+}
+int hf_load_endpoint(hf_view view, __u32 endpoint, hf_endpoint* copy) {
+  if (endpoint >= view->endpoints.size()) return 0;
+  *copy = view->endpoints[endpoint];
+  return 1;
+}
+__u32 hf_random(hf_view) {
+  return 0;
+}  // any slot stands for all: the candidates are listed
+
+}  // namespace
+
+#include "bpf/lib/lookup.h"
+
+namespace holdfast::cli {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+
+std::optional<hf_frontend_key> parse_address(const std::string& text, Protocol protocol) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  std::string host = text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  const auto address = IpAddress::parse(host);
+  std::uint16_t port = 0;
+  const auto [end, error] =
+      std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  if (!address || error != std::errc() || end != text.data() + text.size() || port == 0)
+    return std::nullopt;
+  hf_frontend_key key{};
+  key.addr = address->to_abi();
+  key.port = __builtin_bswap16(port);
+  key.protocol = static_cast<__u8>(protocol);
+  return key;
+}
+
+std::string reason_of(__u32 counter) {
+  switch (counter) {
+#define REASON(symbol, name, help) \
+  case HF_COUNT_##symbol:          \
+    return help;
+    HF_COUNTERS(REASON)
+#undef REASON
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+int explain(const Env& env, const Options& options) {
+  const auto protocol = parse_protocol(options.protocol).value_or(Protocol::tcp);
+  const auto key = parse_address(options.arguments.at(0), protocol);
+  if (!key) {
+    env.err << "holdfast: expected ADDRESS:PORT or [ADDRESS]:PORT, not '" << options.arguments[0]
+            << "'\n";
+    return kUsage;
+  }
+  const auto maps = env.open_maps(options.config.bpffs);
+  if (!maps) return report(env, options, maps.error());
+  hf_decision decision{};
+  hf_lookup(&maps->image, &*key, 1, &decision);
+  std::string reason = reason_of(decision.counter);
+  if (protocol != Protocol::tcp) reason = reason_of(HF_COUNT_OTHER_PROTOCOL);
+  const char* verdict = decision.verdict == HF_VERDICT_ENDPOINT ? "endpoint"
+                        : decision.verdict == HF_VERDICT_PASS   ? "pass"
+                                                                : "refuse";
+  object answer{
+      {"frontend", nullptr}, {"service", nullptr}, {"decision", verdict}, {"reason", reason}};
+  array candidates;
+  for (const ServiceView& service : services_of(maps->image)) {
+    for (const PoolView& pool : service.pools) {
+      if (decision.pool == 0 || pool.id != decision.pool) continue;
+      answer["service"] = service.key.to_string();
+      for (const Frontend& one : pool.pool.frontends) {
+        const bool dialled = one.address == IpAddress::from_abi(key->addr) &&
+                             one.port == __builtin_bswap16(key->port);
+        if (dialled) answer["frontend"] = frontend_row(one, pool.pool.protocol);
+      }
+      for (const EndpointView& one : pool.endpoints) {
+        if (one.state == HF_MEMBER_ACTIVE || one.state == HF_MEMBER_HELD)
+          candidates.push_back(endpoint_row(one));
+      }
+    }
+  }
+  answer["candidates"] = candidates;
+  if (options.rendering.format == Format::json) {
+    print_json(env.out, answer);
+  } else if (options.rendering.format == Format::yaml) {
+    print_yaml(env.out, answer);
+  } else {
+    env.out << options.arguments[0] << ": " << verdict << " (" << reason << ")\n";
+    if (!answer["service"].is_null()) env.out << "service " << cell(answer["service"]) << "\n";
+    if (!candidates.empty()) {
+      print_rows(env.out, options.rendering, candidates,
+                 {{"CANDIDATE", "address"},
+                  {"PORT", "port"},
+                  {"WEIGHT", "weight"},
+                  {"STATE", "state"},
+                  {"NODE", "node"}},
+                 {});
+    }
+  }
+  return kOk;
+}
+
+}  // namespace holdfast::cli

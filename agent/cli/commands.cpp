@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/cli/commands.h"
+
+#include <boost/json/object.hpp>
+#include <ostream>
+
+namespace holdfast::cli {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"status", "", "whether this node serves, from which sources, how fresh", status, {}, true},
+      {"service list",
+       "",
+       "services with their frontends and endpoints, from the kernel maps",
+       service_list,
+       {},
+       true},
+      {"service show", "NAMESPACE/NAME", "one service", service_show, {}, true},
+      {"frontend list", "", "addresses that clients dial", frontend_list, {}, true},
+      {"endpoint list",
+       "",
+       "endpoints with their evidence: connects, failures, round trip",
+       endpoint_list,
+       {},
+       true},
+      {"pool list", "", "pools: the endpoints behind one service port", pool_list, {}, true},
+      {"map list", "", "kernel maps, used and capacity", map_list, {}, true},
+      {"map dump", "NAME", "the elements of one map", map_dump, {}, true},
+      {"source list",
+       "",
+       "where services come from, and what is wrong there",
+       source_list,
+       {},
+       true},
+      {"hold list", "", "removals that are not trusted yet", hold_list, {}, true},
+      {"accept", "[ID]", "apply a held removal", accept, {"--all"}, true},
+      {"reject",
+       "[ID]",
+       "keep what a hold keeps, until the source lists it again",
+       reject,
+       {"--all"},
+       true},
+      {"explain",
+       "ADDRESS:PORT",
+       "what a connect to this address gets, and why",
+       explain,
+       {"--protocol"},
+       true},
+      {"diff", "", "desired against maps: exit 0 same, 1 differs, 2 error", diff, {}, true},
+      {"check catalog",
+       "PATH...",
+       "validate catalog files; needs no daemon",
+       check_catalog,
+       {},
+       false},
+      {"check config",
+       "[FILE]",
+       "validate the configuration; needs no daemon",
+       check_config,
+       {},
+       false},
+      {"uninstall",
+       "",
+       "detach the programs and remove everything pinned",
+       uninstall,
+       {"--force"},
+       true},
+      {"version", "", "versions of the CLI and of the map layout", version, {}, false},
+  };
+  return table;
+}
+
+int report(const Env& env, const Options& options, const Error& error) {
+  env.err << "holdfast: " << error.what << "\n";
+  if (options.rendering.format == Format::json) {
+    print_json(env.out, boost::json::object{{"error", error.what}});
+  }
+  return error.code == Errc::unavailable ? kNoDaemon : kFailed;
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of commands. A new command is a function and a row.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/cli/env.h"
+#include "agent/cli/output.h"
+#include "agent/config/config.h"
+
+namespace holdfast::cli {
+
+struct Options {
+  Config config;
+  std::string config_path;
+  Rendering rendering;
+  std::string name_space;              // -n: only this one
+  int timeout = 5;                     // seconds to wait for the daemon
+  std::vector<std::string> arguments;  // of the command
+  bool all = false;                    // --all
+  bool force = false;                  // --force
+  std::string protocol = "tcp";
+};
+
+using Function = int (*)(const Env&, const Options&);
+
+struct Command {
+  std::string path;  // "service list"
+  std::string
+      arguments;  // for the usage line: "ADDRESS:PORT"; "" none, "X..." many, "[X]" optional
+  std::string help;
+  Function run;
+  std::vector<std::string> flags;  // of --all, --force, --protocol
+  bool needs_config = true;        // false: runs also when the configuration does not load
+};
+
+const std::vector<Command>& commands();
+
+// Reports an error as the format wants it; returns the exit code.
+int report(const Env& env, const Options& options, const Error& error);
+
+int service_list(const Env&, const Options&);
+int service_show(const Env&, const Options&);
+int frontend_list(const Env&, const Options&);
+int endpoint_list(const Env&, const Options&);
+int pool_list(const Env&, const Options&);
+int map_list(const Env&, const Options&);
+int map_dump(const Env&, const Options&);
+int explain(const Env&, const Options&);
+int status(const Env&, const Options&);
+int source_list(const Env&, const Options&);
+int hold_list(const Env&, const Options&);
+int accept(const Env&, const Options&);
+int reject(const Env&, const Options&);
+int diff(const Env&, const Options&);
+int check_catalog(const Env&, const Options&);
+int check_config(const Env&, const Options&);
+int uninstall(const Env&, const Options&);
+int version(const Env&, const Options&);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CLI's edges in one struct, so that it runs whole inside a unit test.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/admin/http.h"
+#include "agent/base/result.h"
+#include "agent/dataplane/dataplane.h"
+
+namespace holdfast::cli {
+
+// Design: 0 ok, 1 failed or unhealthy, 2 usage, 3 the daemon does not answer.
+enum Exit { kOk = 0, kFailed = 1, kUsage = 2, kNoDaemon = 3 };
+
+struct MapsView {
+  Image image;
+  Capacity capacity;
+  std::vector<CounterValue> counters;
+  std::vector<ProgramStatus> programs;
+};
+
+struct Env {
+  std::ostream& out;
+  std::ostream& err;
+  std::map<std::string, std::string> variables;
+  std::function<Result<MapsView>(const std::string& bpffs)> open_maps;
+  std::function<Result<admin::Response>(const std::string& socket, const admin::Request&,
+                                        int timeout)>
+      request;
+  std::function<Result<std::vector<std::string>>(const std::string& bpffs, bool force)> uninstall;
+};
+
+Env real_env(std::ostream& out, std::ostream& err, char** environment);
+
+// The whole program; `arguments` without its name. Returns the exit code.
+int run(const Env& env, const std::vector<std::string>& arguments);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+
+#include "agent/cli/env.h"
+
+extern char** environ;
+
+int main(int argc, char** argv) {
+  try {
+    return holdfast::cli::run(holdfast::cli::real_env(std::cout, std::cerr, environ),
+                              std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& error) {
+    std::cerr << "holdfast: " << error.what() << "\n";
+    return holdfast::cli::kFailed;
+  }
+}

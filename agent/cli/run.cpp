@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parses the command line by walking the table of commands.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <ostream>
+
+#include "agent/cli/commands.h"
+
+namespace holdfast::cli {
+namespace {
+
+const std::map<std::string, Format> kFormats = {{"table", Format::table},
+                                                {"wide", Format::wide},
+                                                {"json", Format::json},
+                                                {"yaml", Format::yaml},
+                                                {"name", Format::name}};
+const std::map<std::string, std::string> kAliases = {
+    {"service", "svc"}, {"endpoint", "ep"}, {"list", "ls"}};
+
+struct Globals {
+  std::string config_path = kDefaultConfigPath;
+  Overrides flags;
+  std::string format = "table";
+  bool no_headers = false;
+};
+
+void add_globals(CLI::App& app, Globals& globals, Options& options) {
+  app.add_option("--config", globals.config_path, "configuration file");
+  app.add_option("--cgroup", globals.flags.cgroup, "cgroup2 directory");
+  app.add_option("--bpffs", globals.flags.bpffs, "directory on bpffs that holds the maps");
+  app.add_option("--state-dir", globals.flags.state_dir, "directory of the snapshots");
+  app.add_option("--admin-socket", globals.flags.admin_socket, "unix socket of holdfastd");
+  app.add_option("-o,--output", globals.format, "table, wide, json, yaml or name")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml", "name"}));
+  app.add_option("-n,--namespace", options.name_space, "only services of this namespace");
+  app.add_flag("--no-headers", globals.no_headers, "tables without their first line");
+  app.add_option("--timeout", options.timeout, "seconds to wait for holdfastd")
+      ->check(CLI::Range(1, 3600));
+}
+
+// "a" or "a b": one nested subcommand a word.
+CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
+  CLI::App* at = &app;
+  std::string rest = command.path;
+  while (!rest.empty()) {
+    const auto space = rest.find(' ');
+    const std::string word = rest.substr(0, space);
+    rest = space == std::string::npos ? "" : rest.substr(space + 1);
+    const auto known = at->get_subcommands([&](CLI::App* one) { return one->get_name() == word; });
+    CLI::App* next = known.empty() ? nullptr : known.front();
+    if (!next) {
+      next = at->add_subcommand(word, rest.empty() ? command.help : word + " commands");
+      if (const auto alias = kAliases.find(word); alias != kAliases.end())
+        next->alias(alias->second);
+      next->fallthrough();
+      if (!rest.empty()) next->require_subcommand(1);
+    }
+    at = next;
+  }
+  if (!command.arguments.empty()) {
+    auto* option = at->add_option("arguments", options.arguments, command.arguments)
+                       ->type_name(command.arguments);
+    const bool optional = command.arguments[0] == '[';
+    const bool many = command.arguments.ends_with("...");
+    option->expected(optional ? 0 : 1, many ? 10000 : 1);
+    if (!optional) option->required();
+  }
+  for (const std::string& flag : command.flags) {
+    if (flag == "--all") at->add_flag("--all", options.all, "every hold");
+    if (flag == "--force") at->add_flag("--force", options.force, "also while holdfastd runs");
+    if (flag == "--protocol") {
+      at->add_option("--protocol", options.protocol, "tcp or udp")
+          ->check(CLI::IsMember({"tcp", "udp"}));
+    }
+  }
+  return at;
+}
+
+std::string nearest_command(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return "";
+  std::string best;
+  std::size_t most = 1;
+  for (const Command& command : commands()) {
+    const std::string word = command.path.substr(0, command.path.find(' '));
+    std::size_t common = 0;
+    while (common < std::min(word.size(), arguments[0].size()) &&
+           word[common] == arguments[0][common])
+      ++common;
+    if (common > most && word != arguments[0]) {
+      most = common;
+      best = word;
+    }
+  }
+  return best;
+}
+
+int run_command(const Env& env, const Command& command, const Globals& globals, Options& options,
+                bool named) {
+  options.config_path = globals.config_path;
+  options.rendering = {kFormats.at(globals.format), !globals.no_headers};
+  auto config = load_config(globals.config_path, named);
+  if (!config && command.needs_config) return report(env, options, config.error());
+  if (config) options.config = std::move(*config);
+  apply(overrides_from_environment(env.variables), options.config);
+  apply(globals.flags, options.config);
+  return command.run(env, options);
+}
+
+}  // namespace
+
+int run(const Env& env, const std::vector<std::string>& arguments) {
+  CLI::App app{"Shows and steers what Holdfast does on this node.", "holdfast"};
+  app.require_subcommand(1);
+  app.fallthrough();
+  Globals globals;
+  Options options;
+  add_globals(app, globals, options);
+  std::vector<std::pair<CLI::App*, const Command*>> rows;
+  for (const Command& command : commands())
+    rows.emplace_back(add_command(app, command, options), &command);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    // CLI11 has exit codes of its own (105, 106): they are all "usage" here.
+    const int code = app.exit(error, env.out, env.err);
+    const std::string nearest = code == 0 ? "" : nearest_command(arguments);
+    if (!nearest.empty()) env.err << "did you mean 'holdfast " << nearest << "'?\n";
+    return code == 0 ? kOk : kUsage;
+  }
+  for (const auto& [parsed, command] : rows) {
+    if (!parsed->parsed()) continue;
+    return run_command(env, *command, globals, options, app.get_option("--config")->count() > 0);
+  }
+  return kUsage;
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/cli/views.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::cli {
+
+using boost::json::array;
+using boost::json::object;
+
+std::string_view to_string(hf_member_state state) {
+  switch (state) {
+    case HF_MEMBER_ACTIVE:
+      return "active";
+    case HF_MEMBER_DRAINING:
+      return "draining";
+    case HF_MEMBER_HELD:
+      return "held";
+    case HF_MEMBER_EJECTED:
+      return "ejected";
+    case HF_MEMBER_UNUSED:
+      return "unused";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(hf_no_endpoints answer) {
+  switch (answer) {
+    case HF_EMPTY_REFUSE:
+      return "refuse";
+    case HF_EMPTY_PASS:
+      return "pass";
+    case HF_EMPTY_UNREACHABLE:
+      return "unreachable";
+  }
+  return "unknown";
+}
+
+object frontend_row(const Frontend& frontend, Protocol protocol) {
+  return {{"address", frontend.address.to_string()},
+          {"port", frontend.port},
+          {"protocol", holdfast::to_string(protocol)},
+          {"kind", holdfast::to_string(frontend.kind)}};
+}
+
+object endpoint_row(const EndpointView& view) {
+  const Endpoint& endpoint = view.endpoint;
+  return {{"address", endpoint.address.to_string()},
+          {"port", endpoint.port},
+          {"protocol", holdfast::to_string(view.protocol)},
+          {"ready", endpoint.ready},
+          {"serving", endpoint.serving},
+          {"terminating", endpoint.terminating},
+          {"weight", endpoint.weight},
+          {"node", endpoint.node.get()},
+          {"zone", endpoint.zone.get()},
+          {"state", to_string(view.state)}};
+}
+
+object service_row(const ServiceView& view) {
+  array frontends, endpoints;
+  for (const PoolView& pool : view.pools) {
+    for (const Frontend& one : pool.pool.frontends)
+      frontends.push_back(frontend_row(one, pool.pool.protocol));
+    for (const EndpointView& one : pool.endpoints) endpoints.push_back(endpoint_row(one));
+  }
+  return {{"namespace", view.key.name_space},
+          {"name", view.key.name},
+          {"frontends", std::move(frontends)},
+          {"endpoints", std::move(endpoints)},
+          {"source", view.source},
+          {"generation", view.generation}};
+}
+
+namespace {
+
+template <class T, class Used>
+std::uint64_t count_used(const std::vector<T>& elements, Used used) {
+  return static_cast<std::uint64_t>(std::count_if(elements.begin(), elements.end(), used));
+}
+
+}  // namespace
+
+array map_rows(const MapsView& maps) {
+  const Image& image = maps.image;
+  const Capacity& room = maps.capacity;
+  std::uint64_t slots = 0;
+  for (const hf_pool& pool : image.pools)
+    slots += hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
+  const auto row = [](const char* name, std::uint64_t used, std::uint64_t capacity) {
+    return object{{"name", name}, {"used", used}, {"capacity", capacity}};
+  };
+  const auto live =
+      count_used(image.endpoints, [](const hf_endpoint& one) { return one.incarnation != 0; });
+  const auto pools = count_used(image.pools, [](const hf_pool& one) { return one.word != 0; });
+  const auto services = count_used(image.service_names,
+                                   [](const hf_service_name& one) { return one.generation != 0; });
+  return {row("frontends", image.frontends.size(), room.frontends),
+          row("pools", pools, room.pools),
+          row("slots", slots, room.slots),
+          row("endpoints", live, room.endpoints),
+          row("endpoint_stats", live, room.endpoints),
+          row("service_names", services, room.services),
+          row("pool_names", pools, room.pools),
+          row("endpoint_names", live, room.endpoints),
+          row("strings", image.strings.size() / HF_STRING_CELL, room.strings),
+          row("counters", maps.counters.size(), maps.counters.size())};
+}
+
+namespace {
+
+array dump_frontends(const Image& image) {
+  array rows;
+  std::vector<std::pair<hf_frontend_key, std::uint32_t>> sorted(image.frontends.begin(),
+                                                                image.frontends.end());
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return std::memcmp(&a.first, &b.first, sizeof a.first) < 0;
+  });
+  for (const auto& [key, word] : sorted) {
+    rows.push_back(
+        object{{"address", IpAddress::from_abi(key.addr).to_string()},
+               {"port", __builtin_bswap16(key.port)},
+               {"protocol", holdfast::to_string(static_cast<Protocol>(key.protocol))},
+               {"pool", hf_frontend_pool(word)},
+               {"kind", holdfast::to_string(static_cast<FrontendKind>(hf_frontend_kind_of(word)))},
+               {"host_scope", (word & HF_FRONTEND_HOST_SCOPE) != 0}});
+  }
+  return rows;
+}
+
+array dump_pools(const Image& image) {
+  array rows;
+  for (std::size_t id = 1; id < image.pools.size(); ++id) {
+    const hf_pool& pool = image.pools[id];
+    if (pool.word == 0) continue;
+    rows.push_back(object{{"id", id},
+                          {"first_slot", hf_pool_first(pool.word)},
+                          {"count", hf_pool_count(pool.word)},
+                          {"generation", hf_pool_generation(pool.word)},
+                          {"service", hf_policy_service(pool.policy)},
+                          {"tail", hf_policy_tail(pool.policy)}});
+  }
+  return rows;
+}
+
+array dump_slots(const Image& image) {
+  array rows;
+  for (std::size_t slot = 1; slot < image.slots.size(); ++slot) {
+    if (image.slots[slot]) rows.push_back(object{{"id", slot}, {"endpoint", image.slots[slot]}});
+  }
+  return rows;
+}
+
+array dump_endpoints(const Image& image) {
+  array rows;
+  for (std::size_t id = 1; id < image.endpoints.size(); ++id) {
+    const hf_endpoint& endpoint = image.endpoints[id];
+    if (endpoint.incarnation == 0) continue;
+    const hf_endpoint_stats stats = id < image.stats.size() ? image.stats[id] : hf_endpoint_stats{};
+    rows.push_back(object{{"id", id},
+                          {"address", IpAddress::from_abi(endpoint.addr).to_string()},
+                          {"port", __builtin_bswap16(endpoint.port)},
+                          {"incarnation", endpoint.incarnation},
+                          {"connects", stats.connects},
+                          {"closes", stats.closes},
+                          {"established", stats.established},
+                          {"failures", stats.failures},
+                          {"abandoned", stats.abandoned}});
+  }
+  return rows;
+}
+
+array dump_names(const Image& image) {
+  array rows;
+  for (std::size_t id = 1; id < image.service_names.size(); ++id) {
+    const hf_service_name& name = image.service_names[id];
+    if (name.generation == 0) continue;
+    rows.push_back(object{{"id", id},
+                          {"namespace", image.text(name.name_space)},
+                          {"name", image.text(name.name)},
+                          {"source", image.text(name.source)},
+                          {"generation", name.generation}});
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<array> map_elements(const MapsView& maps, const std::string& name) {
+  if (name == "frontends") return dump_frontends(maps.image);
+  if (name == "pools") return dump_pools(maps.image);
+  if (name == "slots") return dump_slots(maps.image);
+  if (name == "endpoints") return dump_endpoints(maps.image);
+  if (name == "service_names") return dump_names(maps.image);
+  if (name == "counters") {
+    array rows;
+    for (const CounterValue& one : maps.counters)
+      rows.push_back(object{{"name", one.name}, {"value", one.value}});
+    return rows;
+  }
+  return fail(Errc::not_found,
+              "no map '" + name +
+                  "' to dump; there are: frontends, pools, slots, endpoints (with their "
+                  "statistics), service_names, counters");
+}
+
+}  // namespace holdfast::cli
