@@ -198,8 +198,8 @@ std::vector<Admitted> Guard::admit(const SourceUpdate& update, TimePoint now) {
     judge(change.key, settled, change.explained);
   }
   state.complete = state.complete || update.complete;
-  // Holds may end by an origin that is back; what was restored is judged by the first whole answer.
-  for (const ServiceKey& key : state.waiting(update.complete)) {
+  // Holds may end by an origin that is back; what was restored is judged by the first answer.
+  for (const ServiceKey& key : state.waiting()) {
     if (!judged.contains(key)) judge(key, state.entries[key].said, false);
   }
   for (Admitted& admitted : state.accident.take_back(state, now))

@@ -138,10 +138,10 @@ bool Guard::State::claimed_by_another(const Endpoint& endpoint) const {
   return claim != claims_.end() && !endpoint.identity.none() && claim->second != endpoint.identity;
 }
 
-std::vector<ServiceKey> Guard::State::waiting(bool whole_answer) const {
+std::vector<ServiceKey> Guard::State::waiting() const {
   std::vector<ServiceKey> result;
   for (const auto& [key, entry] : entries) {
-    if (!entry.reason.empty() || (entry.restored && whole_answer)) result.push_back(key);
+    if (!entry.reason.empty() || entry.restored) result.push_back(key);
   }
   return result;
 }

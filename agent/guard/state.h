@@ -50,7 +50,7 @@ struct Guard::State {
     bool absent = false;
     bool rejected = false;
     bool accident = false;  // held by AccidentWatch, until ready again or accepted
-    bool restored = false;  // of an earlier life, not judged in this one
+    bool restored = false;  // of an earlier life, not judged in this one yet
     std::string reason;     // of the hold; "": none
     TimePoint since;
   };
@@ -65,7 +65,7 @@ struct Guard::State {
   // The address was given to another identity after this endpoint had it (design.md 4.4).
   bool claimed_by_another(const Endpoint& endpoint) const;
   // Services to judge again although the source said nothing new of them.
-  std::vector<ServiceKey> waiting(bool whole_answer) const;
+  std::vector<ServiceKey> waiting() const;
 
  private:
   std::map<std::pair<IpAddress, std::uint16_t>, Identity> claims_;  // the latest
