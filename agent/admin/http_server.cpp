@@ -6,10 +6,12 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/url/parse.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <list>
@@ -30,6 +32,7 @@ namespace {
 constexpr std::size_t kMostConnections = 64;
 constexpr std::size_t kLongestBody = 64 * 1024;
 constexpr auto kIdle = std::chrono::seconds(10);
+constexpr auto kPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -56,6 +59,10 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
 
 namespace {
 
+Response too_long() {
+  return {413, "application/json", "{\"error\": \"the request is longer than 64 KiB\"}\n"};
+}
+
 // One connection, kept alive between requests. Owns itself through its pending operations.
 template <class Protocol>
 class Session : public std::enable_shared_from_this<Session<Protocol>> {
@@ -75,19 +82,20 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     http::async_read(
         stream_, buffer_, *parser_,
         [self = this->shared_from_this()](const beast::error_code& error, std::size_t) {
-          if (!error && !self->server_->stopped) self->respond();
+          if (self->server_->stopped) return;
+          if (!error) self->respond(self->server_->answer(self->parser_->get()), true);
+          if (error == http::error::body_limit) self->respond(too_long(), false);
         });
   }
 
  private:
-  void respond() {
+  void respond(const Response& answer, bool go_on) {
     const auto& request = parser_->get();
-    const Response answer = server_->answer(request);
     response_ = {};
     response_.version(request.version());
     response_.result(answer.status);
     response_.set(http::field::content_type, answer.content_type);
-    response_.keep_alive(request.keep_alive());
+    response_.keep_alive(go_on && request.keep_alive());
     response_.body() = answer.body;
     response_.prepare_payload();
     http::async_write(
@@ -111,19 +119,25 @@ void accept(Acceptor& acceptor, const std::shared_ptr<Server::State>& server) {
         if (server->stopped || error == asio::error::operation_aborted) return;
         // Above the bound the connection is closed at once: nobody can fill the table of
         // descriptors.
-        if (!error && server->connections < kMostConnections) {
+        if (!error && server->connections < kMostConnections)
           std::make_shared<Session<Protocol>>(std::move(socket), server)->read();
-        }
-        accept<Protocol>(acceptor, server);
+        if (!error) return accept<Protocol>(acceptor, server);
+        // Out of descriptors, say: asking again at once would spin.
+        auto pause = std::make_shared<asio::steady_timer>(server->loop, kPause);
+        pause->async_wait([&acceptor, server, pause](const beast::error_code&) {
+          if (!server->stopped) accept<Protocol>(acceptor, server);
+        });
       });
 }
 
 bool somebody_answers(const std::string& path) {
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // A stuck owner with a full backlog says EAGAIN; without NONBLOCK we would hang with it.
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
-  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+         errno == EAGAIN;
 }
 
 Failure failed(const std::string& what, const beast::error_code& error) {
@@ -160,7 +174,12 @@ Result<> Server::listen_unix(const std::string& path) {
   if (error) return fail_errno(error.value(), "make the directory of the admin socket " + path);
   if (somebody_answers(path))
     return fail(Errc::exists, "another daemon answers on the admin socket " + path);
-  ::unlink(path.c_str());
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) == 0) {
+    if (!S_ISSOCK(there.st_mode))
+      return fail(Errc::exists, "admin socket " + path + ": something else is there");
+    ::unlink(path.c_str());
+  }
   auto& acceptor = state_->unix_acceptors.emplace_back(state_->loop);
   const mode_t before = ::umask(0177);  // never, not for a moment, open to others
   auto listening = listen<local>(acceptor, local::endpoint(path), path);
@@ -179,8 +198,11 @@ Result<> Server::listen_tcp(const std::string& address) {
   const auto ip = asio::ip::make_address(host, error);
   if (colon == std::string::npos || error)
     return fail(Errc::invalid, "listen address must be ADDRESS:PORT, not " + address);
-  const auto port =
-      static_cast<unsigned short>(std::strtoul(address.c_str() + colon + 1, nullptr, 10));
+  const char* const end = address.data() + address.size();
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(address.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc() || parsed.ptr != end || port == 0)
+    return fail(Errc::invalid, "listen address needs a port of 1 to 65535, not " + address);
   auto& acceptor = state_->tcp_acceptors.emplace_back(state_->loop);
   if (auto listening = listen<tcp>(acceptor, tcp::endpoint(ip, port), address); !listening)
     return listening;
