@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/bpf/story.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "agent/plan/planner.h"
+
+namespace holdfast::interleaving {
+namespace {
+
+std::string endpoint_address(int last) {
+  return "10.1.0." + std::to_string(last);
+}
+
+ServicePtr service(const char* name, const std::vector<std::string>& frontends,
+                   const std::vector<int>& endpoints, int weight) {
+  if (frontends.empty()) return nullptr;
+  Service result;
+  result.key = {"d", name};
+  Pool pool;
+  pool.service_port = 80;
+  for (const std::string& address : frontends) {
+    pool.frontends.push_back({*IpAddress::parse(address), 80, FrontendKind::cluster_ip, false});
+  }
+  for (const int last : endpoints) {
+    Endpoint endpoint;
+    endpoint.address = *IpAddress::parse(endpoint_address(last));
+    endpoint.port = 8080;
+    if (last == endpoints.front()) endpoint.weight = static_cast<std::uint16_t>(weight);
+    pool.endpoints.push_back(endpoint);
+  }
+  result.pools = {pool};
+  return std::make_shared<const Service>(std::move(result));
+}
+
+Generation generation(const Small& small, std::uint64_t number) {
+  return {
+      number,
+      {{{"d", "image"}, service("image", small.image_frontends, small.image, 100), "file"},
+       {{"d", "song"}, service("song", small.song_frontends, small.song, small.weight), "file"}}};
+}
+
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+}  // namespace
+
+// Services that are absent, empty, of one and two endpoints, weighted; an endpoint that belongs to
+// the other service, or to both; addresses that move.
+std::vector<Small> family() {
+  return {{{}, {}, {}, {}},
+          {{kSong}, {}, {kImage}, {11}},
+          {{kSong}, {1}, {}, {}},
+          {{kSong}, {1, 2}, {kImage}, {11}},
+          {{kSong}, {1, 2}, {kImage}, {11}, 200},
+          {{kSong}, {3}, {kImage}, {12}},
+          {{kSong}, {2}, {kImage}, {1, 2}},
+          {{kImage}, {1}, {kSong}, {11}},
+          {{}, {}, {kImage, kSong}, {11, 12}},
+          {{kImage, kSong}, {2}, {}, {}}};
+}
+
+hf_frontend_key key_of(const std::string& address) {
+  hf_frontend_key key{};
+  key.addr = IpAddress::parse(address)->to_abi();
+  key.port = __builtin_bswap16(80);
+  key.protocol = 6;
+  return key;
+}
+
+Story::Story(std::vector<Small> catalogs, const Sabotage& sabotage) : states_(std::move(catalogs)) {
+  states_.insert(states_.begin(), Small{});
+  auto planner = Planner::adopt(Image{}, {16, 8, 12, 64, 12, 64});
+  if (!planner) throw std::runtime_error(planner.error().what);
+  for (std::size_t one = 1; one < states_.size(); ++one) {
+    auto diff = planner->plan(generation(states_[one], one));
+    if (!diff) throw std::runtime_error(diff.error().what);
+    add(std::move(*diff), one - 1, one, sabotage);
+    add(planner->collect([](std::uint32_t) { return hf_endpoint_stats{}; }), one, one, sabotage);
+  }
+  memories = run_writer(steps);
+}
+
+void Story::add(Diff diff, std::size_t before, std::size_t after, const Sabotage& sabotage) {
+  sabotage(diff);
+  append_steps(diff, spans_.size(), steps);
+  spans_.emplace_back(before, after);
+}
+
+// A position between two diffs is in one state only; within a diff both may be seen.
+std::pair<std::size_t, std::size_t> Story::states_between(std::size_t first,
+                                                          std::size_t last) const {
+  const auto within = [&](std::size_t at) {
+    return at > 0 && at < steps.size() && steps[at - 1].diff == steps[at].diff;
+  };
+  const auto done = [&](std::size_t at) { return at == 0 ? 0 : spans_[steps[at - 1].diff].second; };
+  return {within(first) ? spans_[steps[first].diff].first : done(first), done(last)};
+}
+
+bool Story::right(const std::string& address, const Outcome& outcome) const {
+  const auto [from, to] = states_between(outcome.first, outcome.last);
+  bool nothing = false, song_owned = false, image_owned = false, of_song = false, of_image = false;
+  const auto names = [&](const std::vector<int>& endpoints) {
+    return std::any_of(endpoints.begin(), endpoints.end(), [&](int last) {
+      return outcome.answer == endpoint_address(last) + ":8080";
+    });
+  };
+  for (std::size_t at = from; at <= to; ++at) {
+    const Small& state = states_[at];
+    const bool song = contains(state.song_frontends, address);
+    const bool image = contains(state.image_frontends, address);
+    song_owned |= song;
+    image_owned |= image;
+    of_song |= names(state.song);
+    of_image |= names(state.image);
+    nothing |= (!song || state.song.empty()) && (!image || state.image.empty());
+  }
+  if (outcome.answer == "miss" || outcome.answer == "refuse") return nothing;
+  return (song_owned && of_song) || (image_owned && of_image);
+}
+
+}  // namespace holdfast::interleaving
