@@ -27,16 +27,15 @@ int show_problems(const Env& env, const Options& options, const std::vector<Prob
                           {"object", one.object},
                           {"message", one.message}});
   }
-  if (options.rendering.format == Format::json || options.rendering.format == Format::yaml) {
-    print_rows(env.out, options.rendering, rows, {}, {});
-  } else {
+  if (!print_document(env.out, options.rendering, rows)) {
     for (const Problem& one : problems) env.out << one.to_string() << "\n";
   }
   return problems.empty() ? kOk : kFailed;
 }
 
-// A directory stands for its catalog files, sorted.
-std::vector<std::string> expand(const std::vector<std::string>& paths) {
+// A directory stands for its catalog files, sorted; one without any is a slip worth telling.
+std::vector<std::string> expand(const std::vector<std::string>& paths,
+                                std::vector<Problem>& problems) {
   std::vector<std::string> files;
   for (const std::string& path : paths) {
     std::error_code error;
@@ -44,13 +43,19 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
       files.push_back(path);
       continue;
     }
-    for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-      const std::string extension = entry.path().extension().string();
+    const std::size_t before = files.size();
+    for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+         entry.increment(error)) {
+      const std::string extension = entry->path().extension().string();
       if (extension == ".yaml" || extension == ".yml" || extension == ".json")
-        files.push_back(entry.path().string());
+        files.push_back(entry->path().string());
     }
+    if (error) problems.push_back({path, 0, 0, "", "read directory: " + error.message()});
+    if (!error && files.size() == before)
+      problems.push_back({path, 0, 0, "", "no *.yaml, *.yml or *.json in this directory"});
   }
   std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
 }
 
@@ -59,7 +64,7 @@ std::vector<std::string> expand(const std::vector<std::string>& paths) {
 int check_catalog(const Env& env, const Options& options) {
   std::vector<Problem> problems;
   std::vector<kubernetes::Objects> origins;
-  for (const std::string& file : expand(options.arguments)) {
+  for (const std::string& file : expand(options.arguments, problems)) {
     const auto content = read_file(file, std::size_t{256} << 20);
     if (!content) {
       problems.push_back({file, 0, 0, "", content.error().what});
@@ -106,9 +111,7 @@ int check_config(const Env& env, const Options& options) {
 int uninstall(const Env& env, const Options& options) {
   const auto removed = env.uninstall(options.config.bpffs, options.force);
   if (!removed) return report(env, options, removed.error());
-  if (options.rendering.format == Format::json) {
-    print_json(env.out, array(removed->begin(), removed->end()));
-  } else {
+  if (!print_document(env.out, options.rendering, array(removed->begin(), removed->end()))) {
     for (const std::string& path : *removed) env.out << "removed " << path << "\n";
   }
   return kOk;
@@ -116,9 +119,7 @@ int uninstall(const Env& env, const Options& options) {
 
 int version(const Env& env, const Options& options) {
   const object value{{"version", HOLDFAST_VERSION}, {"abi", HF_ABI_VERSION}};
-  if (options.rendering.format == Format::json)
-    print_json(env.out, value);
-  else
+  if (!print_document(env.out, options.rendering, value))
     env.out << "holdfast " << HOLDFAST_VERSION << ", map layout " << HF_ABI_VERSION << "\n";
   return kOk;
 }

@@ -54,15 +54,13 @@ void describe(std::ostream& out, const json::object& report) {
 
 int decide(const Env& env, const Options& options, const std::string& verb) {
   if (options.arguments.empty() == !options.all) {
-    env.err << "holdfast: give the ID of one hold, or --all\n";
-    return kUsage;
+    return report_usage(env, options, "give the ID of one hold, or --all");
   }
   const std::string id = options.all ? "all" : options.arguments[0];
   const auto answer = ask(env, options, "POST", "/v1/holds/" + id + "/" + verb);
   if (!answer) return report(env, options, answer.error());
-  if (options.rendering.format == Format::json)
-    print_json(env.out, *answer);
-  else if (options.all)
+  if (print_document(env.out, options.rendering, *answer)) return kOk;
+  if (options.all)
     env.out << verb << "ed " << cell(answer->at("count")) << " holds\n";
   else
     env.out << verb << "ed " << id << "\n";
@@ -75,11 +73,7 @@ int status(const Env& env, const Options& options) {
   const auto answer = ask(env, options, "GET", "/v1/status");
   if (!answer) return report(env, options, answer.error());
   const json::object& report = answer->as_object();
-  if (options.rendering.format == Format::json) {
-    print_json(env.out, *answer);
-  } else if (options.rendering.format == Format::yaml) {
-    print_yaml(env.out, *answer);
-  } else {
+  if (!print_document(env.out, options.rendering, *answer)) {
     describe(env.out, report);
     print_rows(env.out, options.rendering, report.at("sources").as_array(),
                {{"SOURCE", "name"},
@@ -128,9 +122,11 @@ int reject(const Env& env, const Options& options) {
 
 int diff(const Env& env, const Options& options) {
   const auto answer = ask(env, options, "GET", "/v1/diff");
-  if (!answer) return report(env, options, answer.error()) == kNoDaemon ? kNoDaemon : 2;
+  if (!answer) return report(env, options, answer.error());
   const json::array& rows = answer->as_array();
-  if (!rows.empty() || options.rendering.format == Format::json) {
+  const bool document =
+      options.rendering.format == Format::json || options.rendering.format == Format::yaml;
+  if (!rows.empty() || document) {
     print_rows(env.out, options.rendering, rows,
                {{"MAP", "map"}, {"KEY", "key"}, {"DESIRED", "desired"}, {"ACTUAL", "actual"}},
                {"map", "key"});

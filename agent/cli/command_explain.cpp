@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <charconv>
 #include <ostream>
+#include <set>
 
 #include "agent/cli/commands.h"
 #include "agent/cli/views.h"
@@ -70,6 +71,15 @@ std::optional<hf_frontend_key> parse_address(const std::string& text, Protocol p
   return key;
 }
 
+// The endpoints that a connect may be sent to. A member's state does not tell: a held one may be
+// listed without being picked.
+std::set<std::uint32_t> selectable(const Image& image, const PoolView& pool) {
+  std::set<std::uint32_t> ids;
+  for (std::uint32_t slot = pool.first_slot; slot < pool.first_slot + pool.selectable; ++slot)
+    if (slot < image.slots.size()) ids.insert(image.slots[slot]);
+  return ids;
+}
+
 std::string reason_of(__u32 counter) {
   switch (counter) {
 #define REASON(symbol, name, help) \
@@ -88,9 +98,9 @@ int explain(const Env& env, const Options& options) {
   const auto protocol = parse_protocol(options.protocol).value_or(Protocol::tcp);
   const auto key = parse_address(options.arguments.at(0), protocol);
   if (!key) {
-    env.err << "holdfast: expected ADDRESS:PORT or [ADDRESS]:PORT, not '" << options.arguments[0]
-            << "'\n";
-    return kUsage;
+    return report_usage(
+        env, options,
+        "expected ADDRESS:PORT or [ADDRESS]:PORT, not '" + options.arguments[0] + "'");
   }
   const auto maps = env.open_maps(options.config.bpffs);
   if (!maps) return report(env, options, maps.error());
@@ -108,23 +118,19 @@ int explain(const Env& env, const Options& options) {
     for (const PoolView& pool : service.pools) {
       if (decision.pool == 0 || pool.id != decision.pool) continue;
       answer["service"] = service.key.to_string();
+      const auto picked = selectable(maps->image, pool);
       for (const Frontend& one : pool.pool.frontends) {
         const bool dialled = one.address == IpAddress::from_abi(key->addr) &&
                              one.port == __builtin_bswap16(key->port);
         if (dialled) answer["frontend"] = frontend_row(one, pool.pool.protocol);
       }
       for (const EndpointView& one : pool.endpoints) {
-        if (one.state == HF_MEMBER_ACTIVE || one.state == HF_MEMBER_HELD)
-          candidates.push_back(endpoint_row(one));
+        if (picked.contains(one.id)) candidates.push_back(endpoint_row(one));
       }
     }
   }
   answer["candidates"] = candidates;
-  if (options.rendering.format == Format::json) {
-    print_json(env.out, answer);
-  } else if (options.rendering.format == Format::yaml) {
-    print_yaml(env.out, answer);
-  } else {
+  if (!print_document(env.out, options.rendering, answer)) {
     env.out << options.arguments[0] << ": " << verdict << " (" << reason << ")\n";
     if (!answer["service"].is_null()) env.out << "service " << cell(answer["service"]) << "\n";
     if (!candidates.empty()) {

@@ -57,10 +57,8 @@ int service_show(const Env& env, const Options& options) {
     for (const ServiceView& view : services_of(maps.image)) {
       if (view.key.to_string() != wanted) continue;
       const object row = service_row(view);
-      if (options.rendering.format == Format::json) {
-        print_json(env.out, row);
-      } else if (options.rendering.format == Format::table ||
-                 options.rendering.format == Format::wide) {
+      if (print_document(env.out, options.rendering, row)) return kOk;
+      if (options.rendering.format == Format::table || options.rendering.format == Format::wide) {
         env.out << wanted << "  source " << view.source << "  generation " << view.generation
                 << "\n";
         Rendering indented = options.rendering;

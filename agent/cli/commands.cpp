@@ -46,7 +46,7 @@ const std::vector<Command>& commands() {
        explain,
        {"--protocol"},
        true},
-      {"diff", "", "desired against maps: exit 0 same, 1 differs, 2 error", diff, {}, true},
+      {"diff", "", "desired against maps: exit 0 same, 1 differs, 2 error", diff, {}, true, kUsage},
       {"check catalog",
        "PATH...",
        "validate catalog files; needs no daemon",
@@ -66,16 +66,41 @@ const std::vector<Command>& commands() {
        {"--force"},
        true},
       {"version", "", "versions of the CLI and of the map layout", version, {}, false},
+      {"completion bash",
+       "",
+       "a script that completes these commands in bash",
+       completion_bash,
+       {},
+       false},
   };
   return table;
 }
 
-int report(const Env& env, const Options& options, const Error& error) {
-  env.err << "holdfast: " << error.what << "\n";
+const std::map<std::string, std::string>& aliases() {
+  static const std::map<std::string, std::string> table = {
+      {"service", "svc"}, {"endpoint", "ep"}, {"list", "ls"}};
+  return table;
+}
+
+namespace {
+
+void say(const Env& env, const Options& options, const std::string& what) {
+  env.err << "holdfast: " << what << "\n";
   if (options.rendering.format == Format::json) {
-    print_json(env.out, boost::json::object{{"error", error.what}});
+    print_json(env.out, boost::json::object{{"error", what}});
   }
-  return error.code == Errc::unavailable ? kNoDaemon : kFailed;
+}
+
+}  // namespace
+
+int report(const Env& env, const Options& options, const Error& error) {
+  say(env, options, error.what);
+  return error.code == Errc::unavailable ? kNoDaemon : options.failure;
+}
+
+int report_usage(const Env& env, const Options& options, const std::string& what) {
+  say(env, options, what);
+  return kUsage;
 }
 
 }  // namespace holdfast::cli

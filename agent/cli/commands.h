@@ -2,6 +2,7 @@
 // The one table of commands. A new command is a function and a row.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Options {
   bool all = false;                    // --all
   bool force = false;                  // --force
   std::string protocol = "tcp";
+  Exit failure = kFailed;                 // what an error exits with
+  std::vector<std::string> global_flags;  // "--config": for completion
 };
 
 using Function = int (*)(const Env&, const Options&);
@@ -33,12 +36,17 @@ struct Command {
   Function run;
   std::vector<std::string> flags;  // of --all, --force, --protocol
   bool needs_config = true;        // false: runs also when the configuration does not load
+  Exit failure = kFailed;          // of an error; `diff` says "differs" by 1, and so needs another
 };
 
 const std::vector<Command>& commands();
 
+// Other names of a word of the grammar: "list" -> "ls".
+const std::map<std::string, std::string>& aliases();
+
 // Reports an error as the format wants it; returns the exit code.
 int report(const Env& env, const Options& options, const Error& error);
+int report_usage(const Env& env, const Options& options, const std::string& what);
 
 int service_list(const Env&, const Options&);
 int service_show(const Env&, const Options&);
@@ -58,5 +66,6 @@ int check_catalog(const Env&, const Options&);
 int check_config(const Env&, const Options&);
 int uninstall(const Env&, const Options&);
 int version(const Env&, const Options&);
+int completion_bash(const Env&, const Options&);
 
 }  // namespace holdfast::cli

@@ -7,8 +7,12 @@ extern char** environ;
 
 int main(int argc, char** argv) {
   try {
-    return holdfast::cli::run(holdfast::cli::real_env(std::cout, std::cerr, environ),
-                              std::vector<std::string>(argv + 1, argv + argc));
+    const int code = holdfast::cli::run(holdfast::cli::real_env(std::cout, std::cerr, environ),
+                                        std::vector<std::string>(argv + 1, argv + argc));
+    std::cout.flush();
+    if (std::cout) return code;
+    std::cerr << "holdfast: the output could not be written\n";
+    return holdfast::cli::kFailed;
   } catch (const std::exception& error) {
     std::cerr << "holdfast: " << error.what() << "\n";
     return holdfast::cli::kFailed;

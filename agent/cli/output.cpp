@@ -76,6 +76,12 @@ std::size_t width(const std::string& text) {
 
 }  // namespace
 
+bool print_document(std::ostream& out, const Rendering& how, const json::value& value) {
+  if (how.format == Format::json) print_json(out, value);
+  if (how.format == Format::yaml) print_yaml(out, value);
+  return how.format == Format::json || how.format == Format::yaml;
+}
+
 void print_json(std::ostream& out, const json::value& value) {
   pretty(out, value, "");
   out << "\n";
@@ -106,8 +112,7 @@ std::string cell(const json::value& value) {
 
 void print_rows(std::ostream& out, const Rendering& how, const json::array& rows,
                 const std::vector<Column>& columns, const std::vector<std::string>& name_keys) {
-  if (how.format == Format::json) return print_json(out, rows);
-  if (how.format == Format::yaml) return print_yaml(out, rows);
+  if (print_document(out, how, rows)) return;
   const auto get = [](const json::value& row, const std::string& key) {
     const json::value* found = row.get_object().if_contains(key);
     return found ? cell(*found) : "-";

@@ -26,6 +26,8 @@ struct Rendering {
 // `rows` is an array of objects. `name_keys` are joined by "/" for -o name.
 void print_rows(std::ostream& out, const Rendering& how, const boost::json::array& rows,
                 const std::vector<Column>& columns, const std::vector<std::string>& name_keys);
+// -o json and -o yaml show the value itself; false: the format asks for something for people.
+bool print_document(std::ostream& out, const Rendering& how, const boost::json::value& value);
 void print_json(std::ostream& out, const boost::json::value& value);  // two spaces, a line a value
 void print_yaml(std::ostream& out, const boost::json::value& value);
 std::string cell(const boost::json::value& value);  // what a table shows of a value

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/suggest.h"
 
 namespace holdfast::cli {
 namespace {
@@ -15,9 +16,6 @@ const std::map<std::string, Format> kFormats = {{"table", Format::table},
                                                 {"json", Format::json},
                                                 {"yaml", Format::yaml},
                                                 {"name", Format::name}};
-const std::map<std::string, std::string> kAliases = {
-    {"service", "svc"}, {"endpoint", "ep"}, {"list", "ls"}};
-
 struct Globals {
   std::string config_path = kDefaultConfigPath;
   Overrides flags;
@@ -51,7 +49,7 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
     CLI::App* next = known.empty() ? nullptr : known.front();
     if (!next) {
       next = at->add_subcommand(word, rest.empty() ? command.help : word + " commands");
-      if (const auto alias = kAliases.find(word); alias != kAliases.end())
+      if (const auto alias = aliases().find(word); alias != aliases().end())
         next->alias(alias->second);
       next->fallthrough();
       if (!rest.empty()) next->require_subcommand(1);
@@ -59,11 +57,13 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
     at = next;
   }
   if (!command.arguments.empty()) {
-    auto* option = at->add_option("arguments", options.arguments, command.arguments)
-                       ->type_name(command.arguments);
     const bool optional = command.arguments[0] == '[';
     const bool many = command.arguments.ends_with("...");
-    option->expected(optional ? 0 : 1, many ? 10000 : 1);
+    std::string name = command.arguments;
+    if (optional) name = name.substr(1, name.size() - 2);
+    if (many) name.resize(name.size() - 3);
+    auto* option = at->add_option(name, options.arguments)->type_name("");
+    option->expected(optional ? 0 : 1, many ? CLI::detail::expected_max_vector_size : 1);
     if (!optional) option->required();
   }
   for (const std::string& flag : command.flags) {
@@ -77,34 +77,38 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
   return at;
 }
 
-std::string nearest_command(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return "";
-  std::string best;
-  std::size_t most = 1;
-  for (const Command& command : commands()) {
-    const std::string word = command.path.substr(0, command.path.find(' '));
-    std::size_t common = 0;
-    while (common < std::min(word.size(), arguments[0].size()) &&
-           word[common] == arguments[0][common])
-      ++common;
-    if (common > most && word != arguments[0]) {
-      most = common;
-      best = word;
-    }
+// One place says what was wrong, and what was perhaps meant.
+int usage_error(const Env& env, const CLI::ParseError& error,
+                const std::vector<std::string>& arguments) {
+  const auto unknown = find_unknown(arguments);
+  if (!unknown) {
+    env.err << "holdfast: " << error.what() << "\n";
+  } else {
+    env.err << "holdfast: no command '" << unknown->word << "'";
+    if (!unknown->nearest.empty())
+      env.err << "; did you mean 'holdfast " << unknown->nearest << "'?";
+    env.err << "\n";
   }
-  return best;
+  env.err << "'holdfast --help' lists the commands\n";
+  return kUsage;
 }
 
 int run_command(const Env& env, const Command& command, const Globals& globals, Options& options,
                 bool named) {
   options.config_path = globals.config_path;
+  options.failure = command.failure;
   options.rendering = {kFormats.at(globals.format), !globals.no_headers};
   auto config = load_config(globals.config_path, named);
   if (!config && command.needs_config) return report(env, options, config.error());
   if (config) options.config = std::move(*config);
   apply(overrides_from_environment(env.variables), options.config);
   apply(globals.flags, options.config);
-  return command.run(env, options);
+  try {
+    return command.run(env, options);
+  } catch (const std::exception& error) {  // Boost.JSON: an answer of another shape
+    return report(env, options,
+                  {Errc::internal, 0, std::string("internal error: ") + error.what()});
+  }
 }
 
 }  // namespace
@@ -123,13 +127,14 @@ int run(const Env& env, const std::vector<std::string>& arguments) {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
     // CLI11 has exit codes of its own (105, 106): they are all "usage" here.
-    const int code = app.exit(error, env.out, env.err);
-    const std::string nearest = code == 0 ? "" : nearest_command(arguments);
-    if (!nearest.empty()) env.err << "did you mean 'holdfast " << nearest << "'?\n";
-    return code == 0 ? kOk : kUsage;
+    if (error.get_exit_code() != 0) return usage_error(env, error, arguments);
+    app.exit(error, env.out, env.err);
+    return kOk;
   }
   for (const auto& [parsed, command] : rows) {
     if (!parsed->parsed()) continue;
+    for (const CLI::Option* option : app.get_options())
+      options.global_flags.push_back("--" + option->get_lnames().front());
     return run_command(env, *command, globals, options, app.get_option("--config")->count() > 0);
   }
   return kUsage;

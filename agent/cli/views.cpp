@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace holdfast::cli {
 
@@ -81,6 +82,27 @@ std::uint64_t count_used(const std::vector<T>& elements, Used used) {
   return static_cast<std::uint64_t>(std::count_if(elements.begin(), elements.end(), used));
 }
 
+// Cells that some name refers to: the heap itself does not say which are free.
+std::uint64_t cells_used(const Image& image) {
+  std::map<std::uint32_t, std::uint64_t> cells;
+  const auto add = [&cells](hf_string_ref text) {
+    if (text.length) cells[text.cell] = (text.length + HF_STRING_CELL - 1) / HF_STRING_CELL;
+  };
+  for (const hf_service_name& one : image.service_names) {
+    if (one.generation == 0) continue;
+    add(one.name_space), add(one.name), add(one.source);
+  }
+  for (const hf_pool_name& one : image.pool_names)
+    if (one.service) add(one.port_name);
+  for (std::size_t id = 0; id < image.endpoint_names.size() && id < image.endpoints.size(); ++id) {
+    if (image.endpoints[id].incarnation == 0) continue;
+    add(image.endpoint_names[id].node), add(image.endpoint_names[id].zone);
+  }
+  std::uint64_t used = 0;
+  for (const auto& [cell, length] : cells) used += length;
+  return used;
+}
+
 }  // namespace
 
 array map_rows(const MapsView& maps) {
@@ -105,7 +127,7 @@ array map_rows(const MapsView& maps) {
           row("service_names", services, room.services),
           row("pool_names", pools, room.pools),
           row("endpoint_names", live, room.endpoints),
-          row("strings", image.strings.size() / HF_STRING_CELL, room.strings),
+          row("strings", cells_used(image), room.strings),
           row("counters", maps.counters.size(), maps.counters.size())};
 }
 

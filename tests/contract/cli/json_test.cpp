@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON that scripts rely on, byte by byte. After a change that only extends it, run this
+// program with HOLDFAST_UPDATE_GOLDEN=1 and read the difference.
+#include <gtest/gtest.h>
+
+#include "agent/base/file.h"
+#include "tests/unit/cli/fixture.h"
+
+namespace holdfast::cli::test {
+namespace {
+
+struct Case {
+  const char* golden;
+  std::vector<std::string> arguments;
+  int code = kOk;
+};
+
+class Contract : public testing::TestWithParam<Case> {};
+
+TEST_P(Contract, Json) {
+  const Case& one = GetParam();
+  Host host;
+  host.daemon = false;  // all of these answer with the daemon dead
+  std::vector<std::string> arguments = one.arguments;
+  arguments.insert(arguments.end(), {"-o", "json"});
+  const Outcome outcome = host.run(arguments);
+  EXPECT_EQ(outcome.code, one.code) << outcome.err;
+  EXPECT_EQ(host.requests.size(), 0u);
+  const std::string path =
+      std::string(HOLDFAST_SOURCE_DIR "/tests/contract/cli/golden/") + one.golden + ".json";
+  if (std::getenv("HOLDFAST_UPDATE_GOLDEN")) std::ofstream(path) << outcome.out;
+  const auto expected = read_file(path, 1 << 20);
+  ASSERT_TRUE(expected) << expected.error().what;
+  EXPECT_EQ(outcome.out, *expected);
+}
+
+const Case kCases[] = {
+    {"service_list", {"service", "list"}},
+    {"service_list_namespace", {"service", "list", "-n", "shop"}},
+    {"service_show", {"service", "show", "shop/cart"}},
+    {"frontend_list", {"frontend", "list"}},
+    {"endpoint_list", {"endpoint", "list"}},
+    {"pool_list", {"pool", "list"}},
+    {"map_list", {"map", "list"}},
+    {"map_dump_endpoints", {"map", "dump", "endpoints"}},
+    {"explain_endpoint", {"explain", "10.96.0.10:80"}},
+    {"explain_ipv6", {"explain", "[fd00:10::1]:443"}},
+    {"explain_refuse", {"explain", "10.96.0.11:80"}},
+    {"explain_pass", {"explain", "192.0.2.1:80"}},
+    {"explain_udp", {"explain", "10.96.0.10:80", "--protocol", "udp"}},
+    {"no_such_service", {"service", "show", "default/none"}, kFailed},
+};
+
+INSTANTIATE_TEST_SUITE_P(Commands, Contract, testing::ValuesIn(kCases),
+                         [](const auto& one) { return std::string(one.param.golden); });
+
+}  // namespace
+}  // namespace holdfast::cli::test

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands that ask the daemon: what is asked, what is shown, what each answer exits with.
+#include <gmock/gmock.h>
+
+#include <iostream>
+#include <thread>
+
+#include "tests/unit/cli/fixture.h"
+
+namespace holdfast::cli::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+admin::Response json(const std::string& body, unsigned status = 200) {
+  return {status, "application/json", body};
+}
+
+std::string status_body(bool ready) {
+  return std::string("{\"ready\": ") + (ready ? "true" : "false") +
+         R"(, "generation": 12, "programs": {"attached": true, "effective": "unknown"},
+  "maps": [{"name": "pools", "used": 3, "capacity": 257}],
+  "sources": [{"name": "disaster", "kind": "file", "state": "degraded",
+               "last_confirmed": "2026-11-24T09:00:00Z", "age_seconds": 61,
+               "last_error": "a.yaml: the file vanished"}],
+  "holds": 2, "snapshot": {"generation": 11, "age_seconds": 5}})";
+}
+
+TEST(Status, ExitsWithReadiness) {
+  Host host;
+  host.answers["GET /v1/status"] = json(status_body(true));
+  const Outcome ready = host.run({"status"});
+  EXPECT_EQ(ready.code, kOk);
+  EXPECT_THAT(ready.err, IsEmpty());
+  for (const char* text : {"ready       true", "generation  12", "holds       2", "disaster",
+                           "degraded", "a.yaml: the file vanished", "generation 11, 5 s old"}) {
+    EXPECT_THAT(ready.out, HasSubstr(text));
+  }
+  host.answers["GET /v1/status"] = json(status_body(false));
+  EXPECT_EQ(host.run({"status"}).code, kFailed);
+  EXPECT_EQ(host.run({"status", "-o", "json"}).code, kFailed);
+}
+
+TEST(Status, WithoutASnapshot) {
+  Host host;
+  std::string body = status_body(true);
+  body.replace(body.find("{\"generation\": 11, \"age_seconds\": 5}"), 36, "null");
+  host.answers["GET /v1/status"] = json(body);
+  EXPECT_THAT(host.run({"status"}).out, HasSubstr("snapshot    none"));
+}
+
+TEST(Daemon, DeadIsExitThree) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"status"},
+                                                    {"source", "list"},
+                                                    {"hold", "list"},
+                                                    {"accept", "7"},
+                                                    {"reject", "--all"},
+                                                    {"diff"}}) {
+    Host host;
+    host.daemon = false;
+    auto with_json = arguments;
+    with_json.insert(with_json.end(), {"-o", "json", "--admin-socket", "/s", "--timeout", "9"});
+    const Outcome outcome = host.run(with_json);
+    EXPECT_EQ(outcome.code, kNoDaemon) << arguments[0];
+    EXPECT_EQ(outcome.out, "{\n  \"error\": \"holdfastd does not answer on /s\"\n}\n");
+    EXPECT_THAT(outcome.err, HasSubstr("holdfastd does not answer on /s"));
+    EXPECT_EQ(host.timeout_seen, 9);
+  }
+}
+
+TEST(Daemon, AnAnswerOfAnotherShapeIsNoCrash) {
+  for (const char* body : {"", "<html>", "[]", "{}", "7", "{\"ready\": 3}"}) {
+    Host host;
+    host.answers["GET /v1/status"] = json(body);
+    EXPECT_EQ(host.run({"status"}).code, kFailed) << body;
+    host.answers["GET /v1/diff"] = json(body == std::string("[]") ? "{}" : body);
+    EXPECT_EQ(host.run({"diff"}).code, 2) << body;
+  }
+}
+
+TEST(Holds, List) {
+  Host host;
+  host.answers["GET /v1/holds"] = json(
+      R"([{"id": "00c0ffee", "source": "disaster", "service": "default/song", "state": "open",
+          "since_seconds": 4, "reason": "file vanished",
+          "endpoints": [{"address": "10.1.0.1", "port": 8080, "verdict": "unknown", "evidence": ""},
+                        {"address": "fd00::1", "port": 1, "verdict": "alive", "evidence": "x"}]}])");
+  EXPECT_EQ(host.run({"hold", "list", "-o", "name"}).out, "00c0ffee\n");
+  const Outcome table = host.run({"hold", "list"});
+  EXPECT_EQ(table.code, kOk);
+  EXPECT_THAT(table.out,
+              HasSubstr("00c0ffee  disaster  default/song  open   4        file vanished"));
+  EXPECT_THAT(host.run({"hold", "list", "-o", "wide"}).out, HasSubstr("10.1.0.1:8080,[fd00::1]:1"));
+}
+
+TEST(Holds, AcceptAndReject) {
+  Host host;
+  host.answers["POST /v1/holds/00c0ffee/accept"] =
+      json(R"({"id": "00c0ffee", "state": "accepted"})");
+  host.answers["POST /v1/holds/all/reject"] = json(R"({"count": 3})");
+  const Outcome accepted = host.run({"accept", "00c0ffee"});
+  EXPECT_EQ(accepted.code, kOk);
+  EXPECT_EQ(accepted.out, "accepted 00c0ffee\n");
+  const Outcome rejected = host.run({"reject", "--all"});
+  EXPECT_EQ(rejected.code, kOk);
+  EXPECT_EQ(rejected.out, "rejected 3 holds\n");
+  const Outcome unknown = host.run({"accept", "7"});
+  EXPECT_EQ(unknown.code, kFailed);
+  EXPECT_THAT(unknown.err, HasSubstr("no such hold"));
+  EXPECT_THAT(host.requests, ElementsAre("POST /v1/holds/00c0ffee/accept",
+                                         "POST /v1/holds/all/reject", "POST /v1/holds/7/accept"));
+}
+
+TEST(Diff, ExitCodes) {
+  Host host;
+  host.answers["GET /v1/diff"] = json("[]");
+  const Outcome same = host.run({"diff"});
+  EXPECT_EQ(same.code, 0);
+  EXPECT_THAT(same.out, IsEmpty());
+  EXPECT_EQ(host.run({"diff", "-o", "json"}).out, "[]\n");
+  host.answers["GET /v1/diff"] = json(
+      R"([{"map": "frontends", "key": "10.0.0.1:80/TCP", "desired": "pool 7", "actual": ""}])");
+  const Outcome differs = host.run({"diff"});
+  EXPECT_EQ(differs.code, 1);
+  EXPECT_THAT(differs.out, HasSubstr("frontends  10.0.0.1:80/TCP  pool 7   -"));
+  host.answers["GET /v1/diff"] = json(R"({"error": "the maps are not made yet"})", 503);
+  const Outcome failed = host.run({"diff"});
+  EXPECT_EQ(failed.code, 2);
+  EXPECT_THAT(failed.err, HasSubstr("the maps are not made yet"));
+}
+
+// No canned edge: the CLI's own client, a real server, a unix socket.
+TEST(Daemon, OverARealSocket) {
+  Host host;
+  boost::asio::io_context loop;
+  admin::Server server(loop, [](const admin::Request& request) {
+    return request.path == "/v1/status" ? json(status_body(true))
+                                        : json("{\"error\": \"no\"}", 404);
+  });
+  const std::string path = host.directory.file("admin.sock");
+  ASSERT_TRUE(server.listen_unix(path));
+  std::thread thread([&loop] { loop.run(); });
+  std::ostringstream out, err;
+  char* none[] = {nullptr};
+  const Env env = real_env(out, err, none);
+  const std::string config = host.directory.write("c.yaml", "{}");
+  const std::vector<std::string> edge = {"--config", config, "--admin-socket", path};
+  auto arguments = edge;
+  arguments.insert(arguments.end(), {"status", "-o", "json"});
+  const int ready = run(env, arguments);
+  arguments = edge;
+  arguments.insert(arguments.end(), {"hold", "list"});
+  const int refused = run(env, arguments);
+  loop.stop();
+  thread.join();
+  server.stop();
+  const int dead = run(env, arguments);
+  EXPECT_EQ(ready, kOk) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("\"generation\": 12"));
+  EXPECT_EQ(refused, kFailed);
+  EXPECT_EQ(dead, kNoDaemon);
+}
+
+}  // namespace
+}  // namespace holdfast::cli::test
