@@ -78,20 +78,28 @@ static inline __attribute__((always_inline)) __u32 hf_random(hf_view view) {
 #include "bpf/lib/socket.h"
 
 /* The few kernel fields that are read, found by CO-RE. */
+struct in6_addr___hf {
+  __u8 bytes[16];
+};
+
 struct sock_common {
   __u16 skc_family;
   unsigned char skc_state;
   __be16 skc_dport;
+  __be32 skc_daddr;
+  struct in6_addr___hf skc_v6_daddr;
 } __attribute__((preserve_access_index));
 
 struct sock {
   struct sock_common __sk_common;
-  __u16 sk_protocol;
 } __attribute__((preserve_access_index));
 
 struct tcp_sock {
-  __u32 srtt_us;
+  __u32 srtt_us; /* in eighths */
+  __u32 rcv_nxt;
 } __attribute__((preserve_access_index));
+
+#define HF_AF_INET6 10 /* include/linux/socket.h */
 
 HF_INLINE void hf_count(__u32 counter) {
   __u64* value = bpf_map_lookup_elem(&counters, &counter);
@@ -141,14 +149,46 @@ HF_INLINE void hf_write_addr(struct bpf_sock_addr* ctx, int v6, const struct hf_
   ctx->user_port = port;
 }
 
-/* Counts the end of the attempt a socket's state stands for; at most once, because it clears LIVE.
- */
-HF_INLINE void hf_settle(struct hf_socket* state, struct sock* sk) {
-  struct hf_endpoint* endpoint = bpf_map_lookup_elem(&endpoints, &state->endpoint);
-  struct hf_endpoint_stats* stats = bpf_map_lookup_elem(&endpoint_stats, &state->endpoint);
-  __u32 srtt_us, outcome;
+HF_INLINE void hf_look_at(struct sock* sk, struct hf_sight* sight) {
+  sight->port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+  sight->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+  sight->srtt_us = BPF_CORE_READ((struct tcp_sock*)sk, srtt_us) >> 3;
+  sight->rcv_nxt = BPF_CORE_READ((struct tcp_sock*)sk, rcv_nxt);
+  if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr) && /* no: a kernel without IPv6 */
+      BPF_CORE_READ(sk, __sk_common.skc_family) == HF_AF_INET6) {
+    bpf_core_read(&sight->peer, sizeof(sight->peer), &sk->__sk_common.skc_v6_daddr);
+    return;
+  }
+  sight->peer.word[2] = HF_V4_MAPPED_WORD;
+  sight->peer.word[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+}
 
-  if (!(state->flags & HF_SOCKET_LIVE)) return;
+HF_INLINE void hf_judge(const struct hf_socket* state, const struct hf_endpoint* endpoint,
+                        struct hf_endpoint_stats* stats, const struct hf_sight* sight) {
+  __u32 outcome = hf_outcome_of(sight, endpoint);
+
+  if (outcome == HF_OUTCOME_FOREIGN) {
+    hf_count(HF_COUNT_FOREIGN_PEER);
+  } else if (outcome == HF_OUTCOME_ESTABLISHED) {
+    __sync_fetch_and_add(&stats->established, 1);
+    if (sight->srtt_us) stats->srtt_us = sight->srtt_us;
+  } else if (outcome == HF_OUTCOME_ABANDONED) {
+    __sync_fetch_and_add(&stats->abandoned, 1);
+  } else {
+    __sync_fetch_and_add(&stats->failures, 1);
+    stats->last_failure = hf_failure_of(bpf_ktime_get_ns() - state->dialled_at);
+  }
+}
+
+/* Counts the end of the attempt that a socket's state stands for; at most once, because it clears
+ * LIVE. */
+HF_INLINE void hf_settle(struct hf_socket* state, struct sock* sk) {
+  struct hf_endpoint_stats* stats;
+  struct hf_endpoint* endpoint;
+  struct hf_sight sight = {};
+
+  endpoint = bpf_map_lookup_elem(&endpoints, &state->endpoint);
+  stats = bpf_map_lookup_elem(&endpoint_stats, &state->endpoint);
   if (!endpoint || !stats || !hf_handle_valid(state, endpoint)) {
     state->flags &= ~HF_SOCKET_LIVE;
     hf_count(HF_COUNT_STALE_HANDLE);
@@ -158,35 +198,14 @@ HF_INLINE void hf_settle(struct hf_socket* state, struct sock* sk) {
   __sync_fetch_and_add(&stats->closes, 1);
   hf_count(HF_COUNT_SETTLED);
   if (!sk) return;
-  if (BPF_CORE_READ(sk, __sk_common.skc_dport) != endpoint->port &&
-      BPF_CORE_READ(sk, __sk_common.skc_dport)) {
-    hf_count(HF_COUNT_FOREIGN_PEER);
-    return;
-  }
-  srtt_us = BPF_CORE_READ((struct tcp_sock*)sk, srtt_us) >> 3;
-  outcome = hf_outcome_of(srtt_us, BPF_CORE_READ(sk, __sk_common.skc_state));
-  if (outcome == HF_OUTCOME_ESTABLISHED) {
-    __sync_fetch_and_add(&stats->established, 1);
-    stats->srtt_us = srtt_us;
-  } else if (outcome == HF_OUTCOME_ABANDONED) {
-    __sync_fetch_and_add(&stats->abandoned, 1);
-  } else {
-    __sync_fetch_and_add(&stats->failures, 1);
-    stats->last_failure = hf_failure_of(bpf_ktime_get_ns() - state->dialled_at);
-  }
+  hf_look_at(sk, &sight);
+  hf_judge(state, endpoint, stats, &sight);
 }
 
-HF_INLINE void hf_remember(struct bpf_sock_addr* ctx, const struct hf_frontend_key* key,
+HF_INLINE void hf_remember(struct hf_socket* state, const struct hf_frontend_key* key,
                            const struct hf_decision* decision) {
   struct hf_endpoint_stats* stats;
-  struct hf_socket* state;
 
-  state = bpf_sk_storage_get(&sockets, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!state) {
-    hf_count(HF_COUNT_NO_STORAGE);
-    return;
-  }
-  hf_settle(state, 0);
   state->endpoint = decision->endpoint;
   state->incarnation = decision->target.incarnation;
   state->dialled = key->addr;
@@ -199,23 +218,28 @@ HF_INLINE void hf_remember(struct bpf_sock_addr* ctx, const struct hf_frontend_k
   if (stats) __sync_fetch_and_add(&stats->connects, 1);
 }
 
-/* A socket that is connected again, to something that is no frontend, must not keep the state of
- * the attempt before. */
-HF_INLINE void hf_forget(struct bpf_sock_addr* ctx) {
-  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+/* One look at the socket's state, made when there is something to keep: settles the attempt before,
+ * which must not outlive this connect, and remembers this one. */
+HF_INLINE void hf_enter(struct bpf_sock_addr* ctx, const struct hf_frontend_key* key,
+                        struct hf_decision* decision) {
+  __u64 create = decision->verdict == HF_VERDICT_ENDPOINT ? BPF_SK_STORAGE_GET_F_CREATE : 0;
+  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, create);
 
-  if (state && (state->flags & HF_SOCKET_LIVE)) hf_settle(state, 0);
+  if (!state) {
+    if (create) hf_count(HF_COUNT_NO_STORAGE);
+    return;
+  }
+  if ((state->flags & HF_SOCKET_BYPASS) && decision->counter != HF_COUNT_MISS) {
+    hf_decide(decision, HF_VERDICT_PASS, HF_COUNT_BYPASSED);
+    return;
+  }
+  if (state->flags & HF_SOCKET_LIVE) hf_settle(state, (struct sock*)bpf_skc_to_tcp_sock(ctx->sk));
+  if (create) hf_remember(state, key, decision);
 }
 
 HF_INLINE int hf_deny(__u32 verdict) {
   bpf_set_retval(verdict == HF_VERDICT_REFUSE ? -ECONNREFUSED : -EHOSTUNREACH);
   return 0;
-}
-
-HF_INLINE int hf_bypassed(struct bpf_sock_addr* ctx) {
-  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
-
-  return state && (state->flags & HF_SOCKET_BYPASS);
 }
 
 HF_INLINE int hf_connect(struct bpf_sock_addr* ctx, int v6) {
@@ -234,29 +258,18 @@ HF_INLINE int hf_connect(struct bpf_sock_addr* ctx, int v6) {
   key.port = (__be16)ctx->user_port;
   key.protocol = IPPROTO_TCP;
   hf_lookup(ctx, &key, bpf_get_netns_cookie(ctx) == hf_netns_cookie, &decision);
-  if (decision.counter == HF_COUNT_MISS) {
-    hf_forget(ctx);
-    hf_count(HF_COUNT_MISS);
-    return 1;
-  }
-  if (hf_bypassed(ctx)) {
-    hf_count(HF_COUNT_BYPASSED);
-    return 1;
-  }
-  if (decision.verdict == HF_VERDICT_ENDPOINT) {
-    /* Pools are of one family; an IPv6-only socket could not follow to an IPv4 endpoint. */
-    if (hf_is_v4(&decision.target.addr) != hf_is_v4(&key.addr)) {
-      hf_count(HF_COUNT_OTHER_FAMILY);
-      return 1;
-    }
-    hf_remember(ctx, &key, &decision);
+  /* Pools are of one family; an IPv6-only socket could not follow to an IPv4 endpoint. */
+  if (decision.verdict == HF_VERDICT_ENDPOINT &&
+      hf_is_v4(&decision.target.addr) != hf_is_v4(&key.addr))
+    hf_decide(&decision, HF_VERDICT_PASS, HF_COUNT_OTHER_FAMILY);
+  hf_enter(ctx, &key, &decision);
+  if (decision.verdict == HF_VERDICT_ENDPOINT)
     hf_write_addr(ctx, v6, &decision.target.addr, decision.target.port);
-  } else {
-    hf_forget(ctx);
-  }
+  /* Before 5.18 a program can only answer EPERM, which says something else: pass through. */
+  if (decision.verdict >= HF_VERDICT_REFUSE && !hf_have_retval)
+    hf_decide(&decision, HF_VERDICT_PASS, HF_COUNT_EMPTY_PASSED);
   hf_count(decision.counter);
   if (decision.verdict < HF_VERDICT_REFUSE) return 1;
-  /* Before 5.18 a program can only answer EPERM, which says something else: pass through. */
   return hf_have_retval ? hf_deny(decision.verdict) : 1;
 }
 
@@ -301,7 +314,7 @@ SEC("cgroup/sock_release")
 int hf_sock_release(struct bpf_sock* ctx) {
   struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx, 0, 0);
 
-  if (state) hf_settle(state, (struct sock*)ctx);
+  if (state && (state->flags & HF_SOCKET_LIVE)) hf_settle(state, (struct sock*)ctx);
   return 1;
 }
 

@@ -35,15 +35,30 @@ enum hf_outcome {
   HF_OUTCOME_ESTABLISHED = 0,
   HF_OUTCOME_FAILED = 1,
   HF_OUTCOME_ABANDONED = 2,
+  HF_OUTCOME_FOREIGN = 3, /* connected elsewhere by another program: not ours to judge */
 };
 
 #define HF_TCP_SYN_SENT 2 /* include/net/tcp_states.h */
 
-/* From what a TCP socket shows at its release: a round trip was measured only if the handshake
- * ended; still in SYN_SENT means that the application gave up. */
-HF_INLINE __u32 hf_outcome_of(__u32 srtt_us, __u8 state) {
-  if (srtt_us) return HF_OUTCOME_ESTABLISHED;
-  return state == HF_TCP_SYN_SENT ? HF_OUTCOME_ABANDONED : HF_OUTCOME_FAILED;
+/* What a TCP socket shows at its release, or when it is connected again. */
+struct hf_sight {
+  struct hf_addr peer;
+  __be16 port; /* of the peer; 0: disconnected, so the peer is not to be trusted either */
+  __u8 state;
+  __u8 pad;
+  __u32 srtt_us;
+  __u32 rcv_nxt;
+};
+
+/* A round trip is measured, and the peer's first sequence number known, only once the handshake
+ * ended. A disconnect (a failed blocking connect, connect to AF_UNSPEC) forgets the round trip but
+ * not the number, which the next connect sets to 0. Still in SYN_SENT: the application gave up. */
+HF_INLINE __u32 hf_outcome_of(const struct hf_sight* sight, const struct hf_endpoint* endpoint) {
+  if (sight->port &&
+      (sight->port != endpoint->port || !hf_same_addr(&sight->peer, &endpoint->addr)))
+    return HF_OUTCOME_FOREIGN;
+  if (sight->srtt_us || sight->rcv_nxt) return HF_OUTCOME_ESTABLISHED;
+  return sight->state == HF_TCP_SYN_SENT ? HF_OUTCOME_ABANDONED : HF_OUTCOME_FAILED;
 }
 
 HF_INLINE __u32 hf_failure_of(__u64 elapsed_ns) {
