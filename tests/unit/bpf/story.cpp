@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "agent/plan/planner.h"
+#include "agent/dataplane/apply.h"
 
 namespace holdfast::interleaving {
 namespace {
@@ -70,33 +70,52 @@ hf_frontend_key key_of(const std::string& address) {
   return key;
 }
 
-Story::Story(std::vector<Small> catalogs, const Sabotage& sabotage) : states_(std::move(catalogs)) {
+Story::Story(std::vector<Small> catalogs, const Sabotage& sabotage, std::size_t dies_after)
+    : sabotage_(sabotage), dies_after_(dies_after), states_(std::move(catalogs)) {
   states_.insert(states_.begin(), Small{});
-  auto planner = Planner::adopt(Image{}, {16, 8, 12, 64, 12, 64});
-  if (!planner) throw std::runtime_error(planner.error().what);
-  for (std::size_t one = 1; one < states_.size(); ++one) {
-    auto diff = planner->plan(generation(states_[one], one));
-    if (!diff) throw std::runtime_error(diff.error().what);
-    add(std::move(*diff), one - 1, one, sabotage);
-    add(planner->collect([](std::uint32_t) { return hf_endpoint_stats{}; }), one, one, sabotage);
-  }
+  for (std::size_t state = 1; state < states_.size(); ++state) reach(state);
   memories = run_writer(steps);
 }
 
-void Story::add(Diff diff, std::size_t before, std::size_t after, const Sabotage& sabotage) {
-  sabotage(diff);
-  append_steps(diff, spans_.size(), steps);
-  spans_.emplace_back(before, after);
+void Story::reach(std::size_t state) {
+  if (!planner_) {
+    auto adopted = Planner::adopt(image_, {16, 8, 12, 64, 12, 64});
+    if (!adopted) throw std::runtime_error(adopted.error().what);
+    planner_ = std::move(*adopted);
+  }
+  auto diff = planner_->plan(generation(states_[state], state));
+  if (!diff) throw std::runtime_error(diff.error().what);
+  const auto collect = [&] {
+    return planner_->collect([](std::uint32_t) { return hf_endpoint_stats{}; });
+  };
+  const bool planned = add(std::move(*diff), reached_, state);
+  if (planned) reached_ = state;
+  if (planned && add(collect(), state, state)) return;
+  planner_.reset();
+  reach(state);
 }
 
-// A position between two diffs is in one state only; within a diff both may be seen.
+bool Story::add(Diff diff, std::size_t before, std::size_t after) {
+  sabotage_(diff);
+  const bool dies = dies_after_ - operations < diff.ops.size() && dies_after_ >= operations;
+  if (dies) {
+    diff.ops.resize(dies_after_ - operations);
+    diff.ops.emplace_back(op::Grace{});  // a restart takes longer than any program runs
+    dies_after_ = kNever;
+  }
+  operations += diff.ops.size();
+  for (const Op& operation : diff.ops) apply_to(image_, operation);
+  append_steps(diff, spans_.size(), steps);
+  spans_.emplace_back(before, after);
+  return !dies;
+}
+
+// Within a diff both its states may be seen; between two, what the second begins with.
 std::pair<std::size_t, std::size_t> Story::states_between(std::size_t first,
                                                           std::size_t last) const {
-  const auto within = [&](std::size_t at) {
-    return at > 0 && at < steps.size() && steps[at - 1].diff == steps[at].diff;
-  };
-  const auto done = [&](std::size_t at) { return at == 0 ? 0 : spans_[steps[at - 1].diff].second; };
-  return {within(first) ? spans_[steps[first].diff].first : done(first), done(last)};
+  const std::size_t done = last == 0 ? 0 : spans_[steps[last - 1].diff].second;
+  const std::size_t from = first == steps.size() ? done : spans_[steps[first].diff].first;
+  return {from, std::max(from, done)};
 }
 
 bool Story::right(const std::string& address, const Outcome& outcome) const {

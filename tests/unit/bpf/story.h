@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "agent/plan/planner.h"
 #include "tests/unit/bpf/interleaving.h"
 
 namespace holdfast::interleaving {
@@ -32,7 +34,8 @@ using Sabotage = std::function<void(Diff&)>;
 // The steps from nothing through the catalogs. After each, endpoints that left are collected as if
 // nothing were in flight: the worst case for the reuse of ids.
 struct Story {
-  Story(std::vector<Small> catalogs, const Sabotage& sabotage);
+  // The daemon dies once, after so many operations, and a new one takes over from the maps.
+  Story(std::vector<Small> catalogs, const Sabotage& sabotage, std::size_t dies_after = kNever);
 
   // May a look-up of `address` that ran between these positions of the writer get this? An
   // endpoint must be of a service that owned the address, both at some moment of the look-up;
@@ -41,11 +44,20 @@ struct Story {
 
   std::vector<Step> steps;
   std::vector<Memory> memories;
+  std::size_t operations = 0;
+
+  static constexpr std::size_t kNever = ~std::size_t{0};
 
  private:
-  void add(Diff diff, std::size_t before, std::size_t after, const Sabotage& sabotage);
+  bool add(Diff diff, std::size_t before, std::size_t after);  // false: died in it
+  void reach(std::size_t state);
   std::pair<std::size_t, std::size_t> states_between(std::size_t first, std::size_t last) const;
 
+  const Sabotage& sabotage_;
+  std::size_t dies_after_;
+  std::size_t reached_ = 0;  // the last state whose diff was finished
+  Image image_;
+  std::optional<Planner> planner_;
   std::vector<Small> states_;                               // [0]: nothing
   std::vector<std::pair<std::size_t, std::size_t>> spans_;  // of each diff: state before, after
 };
