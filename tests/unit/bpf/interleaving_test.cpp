@@ -41,7 +41,7 @@ void print(const char* what, const Tally& tally) {
             << (tally.first.empty() ? "" : "; first: " + tally.first) << "\n";
 }
 
-const Sabotage no_sabotage = [](Diff&) {};
+void nothing(Diff&) {}
 
 std::vector<std::size_t> whole_family() {
   std::vector<std::size_t> all(family().size());
@@ -50,14 +50,13 @@ std::vector<std::size_t> whole_family() {
 }
 
 // All ordered triples of the family, the third to reuse what the second gave up.
-Tally explore_family(const Sabotage& sabotage, const Reader& reader = {},
-                     bool until_wrong = false) {
+Tally explore_family(const Sabotage& sabotage, const Reader& reader, bool until_wrong) {
   const auto catalogs = family();
   Tally tally;
   for (const std::size_t first : whole_family()) {
     for (const std::size_t second : whole_family()) {
       for (const std::size_t third : whole_family()) {
-        tally.tell(Story({catalogs[first], catalogs[second], catalogs[third]}, sabotage),
+        tally.tell(Story({catalogs[first], catalogs[second], catalogs[third]}, {sabotage}),
                    path_name({first, second, third}), reader);
         if (until_wrong && tally.wrong) return tally;
       }
@@ -67,9 +66,24 @@ Tally explore_family(const Sabotage& sabotage, const Reader& reader = {},
 }
 
 TEST(Interleaving, NoLookUpEverFindsAWrongPeerOrAMissingSlot) {
-  const Tally tally = explore_family(no_sabotage);
+  const Tally tally = explore_family(nothing, {}, false);
   print("as planned", tally);
   EXPECT_GT(tally.runs, 400'000u);
+  EXPECT_EQ(tally.wrong, 0u) << tally.first;
+}
+
+// An endpoint leaves with connections in flight, and is back before it was collected.
+TEST(Interleaving, NorWhenAnEndpointReturnsWhileItDrains) {
+  const auto catalogs = family();
+  Tally tally;
+  for (const std::size_t first : whole_family()) {
+    for (const std::size_t second : whole_family()) {
+      tally.tell(Story({catalogs[first], catalogs[second], catalogs[first]}, {.in_flight = true}),
+                 path_name({first, second, first}));
+    }
+  }
+  print("with connections in flight", tally);
+  EXPECT_GT(tally.runs, 30'000u);
   EXPECT_EQ(tally.wrong, 0u) << tally.first;
 }
 
@@ -80,9 +94,9 @@ TEST(Interleaving, NorWhenTheDaemonDiesInTheMiddle) {
   for (const std::size_t first : {3, 6, 7}) {
     for (const std::size_t second : whole_family()) {
       const std::vector<Small> path = {catalogs[first], catalogs[second], catalogs[8]};
-      const std::size_t operations = Story(path, no_sabotage).operations;
+      const std::size_t operations = Story(path).operations;
       for (std::size_t dies_after = 0; dies_after < operations; ++dies_after) {
-        tally.tell(Story(path, no_sabotage, dies_after),
+        tally.tell(Story(path, {.dies_after = dies_after}),
                    path_name({first, second, 8}) + ", death after " + std::to_string(dies_after));
       }
     }
@@ -94,7 +108,7 @@ TEST(Interleaving, NorWhenTheDaemonDiesInTheMiddle) {
 
 // The shortcut of running only the earliest of equal positions loses no answer.
 TEST(Interleaving, EarliestOfEqualPositionsStandsForTheRest) {
-  const Story story({{{kSong}, {1}, {}, {}}, {{kSong}, {2}, {}, {}}}, no_sabotage);
+  const Story story({{{kSong}, {1}, {}, {}}, {{kSong}, {2}, {}, {}}});
   const auto answers = [&](bool every_position, std::uint64_t& runs) {
     std::set<std::pair<std::size_t, std::string>> result;  // with the position it began at
     runs = explore(story.steps, story.memories, key_of(kSong), {false, every_position},
@@ -154,7 +168,7 @@ TEST(InterleavingSabotage, DeletesBeforeInserts) {
 }
 
 TEST(InterleavingSabotage, PoolWordReadInParts) {
-  expect_seen("pool word read in parts", no_sabotage, {.torn_pool_word = true});
+  expect_seen("pool word read in parts", nothing, {.torn_pool_word = true});
 }
 
 // --- handles: what a socket keeps for as long as it likes ---------------------------------------
@@ -178,7 +192,7 @@ Tally explore_handles(bool ignore_incarnation) {
   };
   for (const Small& first : catalogs) {
     for (const Small& second : catalogs) {
-      const Story story({first, second, catalogs[5]}, no_sabotage);
+      const Story story({first, second, catalogs[5]});
       explore(story.steps, story.memories, key_of(kSong), {},
               [&](const Outcome& outcome) { meet(story, outcome); });
     }

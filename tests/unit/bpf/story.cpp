@@ -70,8 +70,8 @@ hf_frontend_key key_of(const std::string& address) {
   return key;
 }
 
-Story::Story(std::vector<Small> catalogs, const Sabotage& sabotage, std::size_t dies_after)
-    : sabotage_(sabotage), dies_after_(dies_after), states_(std::move(catalogs)) {
+Story::Story(std::vector<Small> catalogs, Conditions conditions)
+    : conditions_(std::move(conditions)), states_(std::move(catalogs)) {
   states_.insert(states_.begin(), Small{});
   for (std::size_t state = 1; state < states_.size(); ++state) reach(state);
   memories = run_writer(steps);
@@ -85,9 +85,9 @@ void Story::reach(std::size_t state) {
   }
   auto diff = planner_->plan(generation(states_[state], state));
   if (!diff) throw std::runtime_error(diff.error().what);
-  const auto collect = [&] {
-    return planner_->collect([](std::uint32_t) { return hf_endpoint_stats{}; });
-  };
+  hf_endpoint_stats stats{};
+  stats.connects = conditions_.in_flight && state + 1 < states_.size();
+  const auto collect = [&] { return planner_->collect([&](std::uint32_t) { return stats; }); };
   const bool planned = add(std::move(*diff), reached_, state);
   if (planned) reached_ = state;
   if (planned && add(collect(), state, state)) return;
@@ -96,12 +96,13 @@ void Story::reach(std::size_t state) {
 }
 
 bool Story::add(Diff diff, std::size_t before, std::size_t after) {
-  sabotage_(diff);
-  const bool dies = dies_after_ - operations < diff.ops.size() && dies_after_ >= operations;
+  conditions_.sabotage(diff);
+  const bool dies =
+      conditions_.dies_after - operations < diff.ops.size() && conditions_.dies_after >= operations;
   if (dies) {
-    diff.ops.resize(dies_after_ - operations);
+    diff.ops.resize(conditions_.dies_after - operations);
     diff.ops.emplace_back(op::Grace{});  // a restart takes longer than any program runs
-    dies_after_ = kNever;
+    conditions_.dies_after = kNever;
   }
   operations += diff.ops.size();
   for (const Op& operation : diff.ops) apply_to(image_, operation);

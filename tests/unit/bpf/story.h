@@ -31,11 +31,20 @@ hf_frontend_key key_of(const std::string& address);
 
 using Sabotage = std::function<void(Diff&)>;
 
-// The steps from nothing through the catalogs. After each, endpoints that left are collected as if
-// nothing were in flight: the worst case for the reuse of ids.
-struct Story {
+inline constexpr std::size_t kNever = ~std::size_t{0};
+
+struct Conditions {
+  Sabotage sabotage = [](Diff&) {};
   // The daemon dies once, after so many operations, and a new one takes over from the maps.
-  Story(std::vector<Small> catalogs, const Sabotage& sabotage, std::size_t dies_after = kNever);
+  std::size_t dies_after = kNever;
+  // Endpoints that left are collected after each catalog as if nothing were in flight, the worst
+  // case for the reuse of ids; with this, only after the last, so that they may come back first.
+  bool in_flight = false;
+};
+
+// The steps from nothing through the catalogs.
+struct Story {
+  explicit Story(std::vector<Small> catalogs, Conditions conditions = {});
 
   // May a look-up of `address` that ran between these positions of the writer get this? An
   // endpoint must be of a service that owned the address, both at some moment of the look-up;
@@ -46,15 +55,12 @@ struct Story {
   std::vector<Memory> memories;
   std::size_t operations = 0;
 
-  static constexpr std::size_t kNever = ~std::size_t{0};
-
  private:
   bool add(Diff diff, std::size_t before, std::size_t after);  // false: died in it
   void reach(std::size_t state);
   std::pair<std::size_t, std::size_t> states_between(std::size_t first, std::size_t last) const;
 
-  const Sabotage& sabotage_;
-  std::size_t dies_after_;
+  Conditions conditions_;
   std::size_t reached_ = 0;  // the last state whose diff was finished
   Image image_;
   std::optional<Planner> planner_;
