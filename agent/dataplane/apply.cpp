@@ -31,7 +31,9 @@ struct Apply {
     at(image.endpoint_names, put.id) = put.name;
   }
   void operator()(const op::PutEndpointName& put) { at(image.endpoint_names, put.id) = put.name; }
-  void operator()(const op::RetireEndpoint& retire) { at(image.endpoints, retire.id).incarnation = 0; }
+  void operator()(const op::RetireEndpoint& retire) {
+    at(image.endpoints, retire.id).incarnation = 0;
+  }
   void operator()(const op::PutSlots& put) {
     const std::size_t end = put.first + put.slots.size();
     if (image.slots.size() < end) image.slots.resize(end);
@@ -53,6 +55,8 @@ struct Apply {
 
 }  // namespace
 
-void apply_to(Image& image, const Op& operation) { std::visit(Apply{image}, operation); }
+void apply_to(Image& image, const Op& operation) {
+  std::visit(Apply{image}, operation);
+}
 
 }  // namespace holdfast

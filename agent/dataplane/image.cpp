@@ -29,10 +29,10 @@ Capacity capacity_for(std::uint32_t services, std::uint32_t endpoints) {
   return capacity;
 }
 
-std::string Image::text(hf_string_ref ref) const {
+std::string_view Image::view(hf_string_ref ref) const {
   const std::size_t first = std::size_t{ref.cell} * HF_STRING_CELL;
-  if (first + ref.length > strings.size()) return "";
-  return strings.substr(first, ref.length);
+  if (first + ref.length > strings.size()) return {};
+  return std::string_view(strings).substr(first, ref.length);
 }
 
 }  // namespace holdfast

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -58,7 +59,9 @@ struct Image {
   std::vector<hf_endpoint_name> endpoint_names;
   std::string strings;  // the heap, HF_STRING_CELL bytes a cell
 
-  std::string text(hf_string_ref ref) const;  // "" for a reference out of range
+  // "" for a reference out of range; a view is good until the next operation.
+  std::string_view view(hf_string_ref ref) const;
+  std::string text(hf_string_ref ref) const { return std::string(view(ref)); }
 };
 
 // hf_endpoint.flags: the protocol in the low byte.

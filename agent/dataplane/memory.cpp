@@ -8,7 +8,8 @@ namespace holdfast {
 Result<> MemoryDataplane::apply(const Diff& diff) {
   for (const Op& operation : diff.ops) {
     if (const auto* insert = std::get_if<op::InsertFrontend>(&operation)) {
-      if (image_.frontends.size() >= capacity_.frontends && !image_.frontends.contains(insert->key)) {
+      if (image_.frontends.size() >= capacity_.frontends &&
+          !image_.frontends.contains(insert->key)) {
         return fail(Errc::exhausted, "map 'frontends' is full");
       }
     }

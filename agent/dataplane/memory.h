@@ -21,7 +21,9 @@ class MemoryDataplane : public Dataplane {
 
   Image& image() { return image_; }  // for a test to count connects in, or to break
   // Called after each operation.
-  void watch(std::function<void(const Op&, const Image&)> watcher) { watcher_ = std::move(watcher); }
+  void watch(std::function<void(const Op&, const Image&)> watcher) {
+    watcher_ = std::move(watcher);
+  }
 
  private:
   Capacity capacity_;
@@ -38,7 +40,9 @@ class FaultyDataplane : public Dataplane {
   Capacity capacity() const override { return inner_.capacity(); }
   Result<Image> observe() override;
   Result<> apply(const Diff& diff) override;
-  Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override { return inner_.stats(endpoint); }
+  Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override {
+    return inner_.stats(endpoint);
+  }
   Result<std::vector<CounterValue>> counters() override { return inner_.counters(); }
   std::vector<ProgramStatus> programs() override { return inner_.programs(); }
 

@@ -6,48 +6,60 @@
 namespace holdfast {
 
 RangeAllocator::RangeAllocator(std::uint32_t capacity) {
-  if (capacity > 1) free_[1] = capacity - 1;
+  if (capacity > 1) add(1, capacity - 1);
+}
+
+void RangeAllocator::add(std::uint32_t first, std::uint32_t length) {
+  if (length == 0) return;
+  holes_[first] = length;
+  by_length_.emplace(length, first);
+}
+
+void RangeAllocator::remove(Holes::iterator hole) {
+  by_length_.erase({hole->second, hole->first});
+  holes_.erase(hole);
 }
 
 std::optional<std::uint32_t> RangeAllocator::allocate(std::uint32_t length) {
-  for (auto range = free_.begin(); range != free_.end(); ++range) {
-    const auto [first, room] = *range;
-    if (room < length) continue;
-    free_.erase(range);
-    if (room > length) free_[first + length] = room - length;
-    used_ += length;
-    return first;
-  }
-  return std::nullopt;
+  const auto fit = by_length_.lower_bound({length, 0});
+  if (length == 0 || fit == by_length_.end()) return std::nullopt;
+  const auto [room, first] = *fit;
+  remove(holes_.find(first));
+  add(first + length, room - length);
+  used_ += length;
+  return first;
 }
 
 void RangeAllocator::free(std::uint32_t first, std::uint32_t length) {
   if (length == 0) return;
   used_ -= length;
-  auto [range, inserted] = free_.emplace(first, length);
-  if (const auto next = std::next(range); next != free_.end() && first + length == next->first) {
-    range->second += next->second;
-    free_.erase(next);
-  }
-  if (range != free_.begin()) {
-    const auto before = std::prev(range);
+  auto next = holes_.lower_bound(first);
+  if (next != holes_.begin()) {
+    const auto before = std::prev(next);
     if (before->first + before->second == first) {
-      before->second += range->second;
-      free_.erase(range);
+      first = before->first;
+      length += before->second;
+      remove(before);
     }
   }
+  next = holes_.lower_bound(first);
+  if (next != holes_.end() && first + length == next->first) {
+    length += next->second;
+    remove(next);
+  }
+  add(first, length);
 }
 
 bool RangeAllocator::reserve(std::uint32_t first, std::uint32_t length) {
   if (length == 0) return true;
-  auto range = free_.upper_bound(first);
-  if (range == free_.begin()) return false;
-  range = std::prev(range);
-  const auto [start, room] = *range;
+  auto hole = holes_.upper_bound(first);
+  if (hole == holes_.begin()) return false;
+  hole = std::prev(hole);
+  const auto [start, room] = *hole;
   if (std::uint64_t{first} + length > std::uint64_t{start} + room) return false;
-  free_.erase(range);
-  if (first > start) free_[start] = first - start;
-  if (start + room > first + length) free_[first + length] = start + room - first - length;
+  remove(hole);
+  add(start, first - start);
+  add(first + length, start + room - first - length);
   used_ += length;
   return true;
 }

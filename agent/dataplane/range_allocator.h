@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Free ranges of an array: slots, string cells, ids (ranges of one). First fit by address, so that
-// what is in use stays near the front of the map. Element 0 is never given out.
+// Free ranges of an array: slots, string cells, ids (ranges of one). Best fit, the lowest address
+// among equals, so that small holes are filled first. Element 0 is never given out.
+// Every call is logarithmic in the number of holes.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 namespace holdfast {
 
@@ -19,7 +22,13 @@ class RangeAllocator {
   std::uint32_t used() const { return used_; }
 
  private:
-  std::map<std::uint32_t, std::uint32_t> free_;  // first -> length
+  using Holes = std::map<std::uint32_t, std::uint32_t>;  // first -> length
+
+  void add(std::uint32_t first, std::uint32_t length);
+  void remove(Holes::iterator hole);
+
+  Holes holes_;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> by_length_;  // length, first
   std::uint32_t used_ = 0;
 };
 

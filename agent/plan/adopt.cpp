@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A planner from what the maps hold: ids stay 1:1 over a restart. Leftovers of a crash between two
-// operations are given back or drained; nothing that serves is touched.
+// operations are given back or drained; nothing that serves is touched, and nothing that a map
+// still names is taken for free.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,113 +11,143 @@
 namespace holdfast {
 namespace {
 
+Failure contradiction(const char* what, std::uint32_t id) {
+  return fail(Errc::incompatible, fmt::format("{} {}: beyond the maps, or given twice", what, id));
+}
+
 class Adoption {
  public:
   explicit Adoption(Planner::State& state) : state_(state), image_(state.shadow) {}
 
   Result<> run() {
-    adopt_endpoints();
-    for (std::uint32_t id = 1; id < image_.service_names.size(); ++id) adopt_service(id);
-    for (std::uint32_t id = 1; id < image_.pool_names.size() && id < image_.pools.size(); ++id) {
+    image_.pool_names.resize(std::max(image_.pool_names.size(), image_.pools.size()));
+    image_.endpoint_names.resize(std::max(image_.endpoint_names.size(), image_.endpoints.size()));
+    if (auto adopted = adopt_endpoints(); !adopted) return adopted;
+    for (std::uint32_t id = 1; id < image_.service_names.size(); ++id) {
+      if (auto adopted = adopt_service(id); !adopted) return adopted;
+    }
+    for (std::uint32_t id = 1; id < image_.pools.size(); ++id) {
       if (auto adopted = adopt_pool(id); !adopted) return adopted;
     }
     adopt_frontends();
-    for (std::uint32_t id = 1; id < image_.endpoints.size(); ++id) {
-      if (image_.endpoints[id].incarnation && state_.references[id] == 0)
-        state_.draining.insert(id);
-    }
+    find_draining();
     return {};
   }
 
  private:
   void adopt_text(hf_string_ref ref) { state_.strings.adopt(ref, image_.text(ref)); }
 
-  void adopt_endpoints() {
-    state_.references.resize(image_.endpoints.size());
-    if (image_.endpoint_names.size() < image_.endpoints.size()) {
-      image_.endpoint_names.resize(image_.endpoints.size());
-    }
+  Result<> adopt_endpoints() {
+    state_.uses.resize(image_.endpoints.size());
     for (std::uint32_t id = 1; id < image_.endpoints.size(); ++id) {
       const hf_endpoint& endpoint = image_.endpoints[id];
-      if (id < image_.stats.size()) state_.resting[id] = image_.stats[id];
       if (endpoint.incarnation == 0) {
-        if (id < image_.stats.size() && image_.stats[id].connects == 0) state_.resting.erase(id);
+        if (id < image_.stats.size() && image_.stats[id].connects != 0)
+          state_.resting[id] = image_.stats[id];
         continue;
       }
-      state_.resting.erase(id);
-      const hf_endpoint_name& name = image_.endpoint_names[id];
-      Identity identity;
-      std::copy(std::begin(name.identity), std::end(name.identity), identity.bytes.begin());
-      const EndpointKey key{IpAddress::from_abi(endpoint.addr), __builtin_bswap16(endpoint.port),
-                            static_cast<Protocol>(endpoint.flags & 0xff), identity};
-      state_.endpoint_ids.reserve(id, 1);
-      state_.endpoint_by_key.emplace(key, id);
+      if (!state_.endpoint_ids.reserve(id, 1)) return contradiction("endpoint", id);
+      hf_endpoint_name& name = image_.endpoint_names[id];
+      name.incarnation = endpoint.incarnation;  // the next one must be another
       adopt_text(name.node);
       adopt_text(name.zone);
     }
+    return {};
   }
 
-  void adopt_service(std::uint32_t id) {
+  Result<> adopt_service(std::uint32_t id) {
     const hf_service_name& name = image_.service_names[id];
-    if (name.generation == 0) return;
+    if (name.generation == 0) return {};
     const ServiceKey key{image_.text(name.name_space), image_.text(name.name)};
-    if (key.name.empty() || state_.services.contains(key)) return;
-    state_.service_ids.reserve(id, 1);
+    if (key.name.empty() || state_.services.contains(key)) return {};
+    if (!state_.service_ids.reserve(id, 1)) return contradiction("service", id);
     state_.services[key] = {id, image_.text(name.source), {}};
     service_by_id_[id] = key;
     for (const auto ref : {name.name_space, name.name, name.source}) adopt_text(ref);
+    return {};
   }
 
-  // A pool without its service, or whose word was never stored, is a leftover and stays free.
+  // A pool whose word was never stored is free. One that no service owns goes with the next plan.
   Result<> adopt_pool(std::uint32_t id) {
     const hf_pool_name& name = image_.pool_names[id];
     const hf_pool& pool = image_.pools[id];
-    const auto owner = service_by_id_.find(name.service);
-    if (pool.word == 0 || owner == service_by_id_.end()) return {};
+    if (pool.word == 0) return {};
     PoolRecord record;
     record.id = id;
     record.first = hf_pool_first(pool.word);
     record.length = hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
     record.generation = hf_pool_generation(pool.word);
-    if (std::uint64_t{record.first} + record.length > image_.slots.size() ||
-        !state_.slots.reserve(record.first, record.length)) {
-      return fail(Errc::incompatible,
-                  fmt::format("pool {} names slots {}+{}, which another pool has or no map holds",
-                              id, record.first, record.length));
+    if (record.length == 0) record.first = 0;
+    const std::size_t end = std::size_t{record.first} + record.length;
+    if (!state_.slots.reserve(record.first, record.length)) {
+      return contradiction("slots of pool", id);
     }
-    state_.pool_ids.reserve(id, 1);
+    image_.slots.resize(std::max(end, image_.slots.size()));
+    image_.slot_info.resize(std::max(end, image_.slot_info.size()));
+    if (!state_.pool_ids.reserve(id, 1)) return contradiction("pool", id);
     adopt_text(name.port_name);
-    std::set<std::uint32_t> members(image_.slots.begin() + record.first,
-                                    image_.slots.begin() + record.first + record.length);
-    for (const std::uint32_t member : members) {
-      if (member >= state_.references.size()) {
-        return fail(Errc::incompatible,
-                    fmt::format("pool {} names endpoint {}, out of range", id, member));
-      }
-      ++state_.references[member];
-    }
+    if (auto adopted = adopt_members(record); !adopted) return adopted;
+    const auto owner = service_by_id_.find(name.service);
     const PoolKey key{__builtin_bswap16(name.port), static_cast<Protocol>(name.protocol),
                       name.family};
-    state_.services[owner->second].pools[key] = record;
-    pool_by_id_[id] = {owner->second, key};
+    if (owner == service_by_id_.end() || state_.services[owner->second].pools.contains(key)) {
+      state_.stray_pools.push_back(std::move(record));
+      return {};
+    }
+    auto& adopted = state_.services[owner->second].pools[key] = std::move(record);
+    pool_by_id_[id] = &adopted;
+    return {};
+  }
+
+  // A retired endpoint that a slot still names is not free: its id would mean another one there.
+  Result<> adopt_members(const PoolRecord& pool) {
+    for (const std::uint32_t member : members_of(image_, pool)) {
+      if (member >= state_.capacity.endpoints)
+        return contradiction("endpoint named by a slot", member);
+      if (member >= image_.endpoints.size()) {
+        image_.endpoints.resize(member + 1);
+        image_.endpoint_names.resize(
+            std::max<std::size_t>(member + 1, image_.endpoint_names.size()));
+        state_.uses.resize(member + 1);
+      }
+      const bool first = state_.uses[member].references++ == 0;
+      if (!first || image_.endpoints[member].incarnation != 0) continue;
+      state_.endpoint_ids.reserve(member, 1);
+      image_.endpoint_names[member].node = image_.endpoint_names[member].zone = {};
+    }
     return {};
   }
 
   void adopt_frontends() {
     for (const auto& [key, word] : image_.frontends) {
       const auto pool = pool_by_id_.find(hf_frontend_pool(word));
-      if (pool == pool_by_id_.end()) {
-        state_.orphans.push_back(key);
-      } else {
-        state_.services[pool->second.first].pools[pool->second.second].frontends.push_back(key);
+      if (pool != pool_by_id_.end()) {
+        pool->second->frontends.push_back(key);
+        continue;
       }
+      state_.stray_frontends.push_back(key);
+      PoolRecord nothing;
+      nothing.id = hf_frontend_pool(word);
+      if (state_.pool_ids.reserve(nothing.id, 1)) state_.stray_pools.push_back(nothing);
+    }
+  }
+
+  // Of two ids for one endpoint the one in use is known by its key, the other drains.
+  void find_draining() {
+    for (std::uint32_t id = 1; id < image_.endpoints.size(); ++id) {
+      if (image_.endpoints[id].incarnation == 0) continue;
+      const EndpointKey key = key_of(image_.endpoints[id], image_.endpoint_names[id]);
+      const bool used = state_.uses[id].references != 0;
+      if (!used) state_.draining.insert(id);
+      const auto [known, first] = state_.endpoint_by_key.emplace(key, id);
+      if (!first && used) known->second = id;
     }
   }
 
   Planner::State& state_;
   Image& image_;
   std::unordered_map<std::uint32_t, ServiceKey> service_by_id_;
-  std::unordered_map<std::uint32_t, std::pair<ServiceKey, PoolKey>> pool_by_id_;
+  std::unordered_map<std::uint32_t, PoolRecord*> pool_by_id_;
 };
 
 }  // namespace
@@ -125,7 +156,7 @@ Result<Planner> Planner::adopt(const Image& image, Capacity capacity) {
   auto state = std::make_unique<State>(capacity);
   state->shadow = image;
   if (auto adopted = Adoption(*state).run(); !adopted) return tl::unexpected(adopted.error());
-  state->shadow.stats.clear();  // the programs' to write, never expected
+  state->shadow.stats = {};  // the programs' to write, never expected
   return Planner(std::move(state));
 }
 

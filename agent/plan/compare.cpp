@@ -45,108 +45,168 @@ std::string pool_text(const Image& image, std::uint32_t id) {
   return fmt::format("pool {} ({}/{})", id, image.text(name.name_space), image.text(name.name));
 }
 
-// Walks what differs, in the order of mending: endpoints, slots, pools, frontends.
+using Ops = std::vector<Op>;
+
+// Walks what differs, and sorts the operations that mend it as a plan's: what is named before what
+// names it, and the reverse for what should not be there.
 struct Walk {
+  Walk(const Image& should, const Image& is) : desired(should), actual(is) {}
+
   const Image& desired;
   const Image& actual;
   std::vector<Difference> found;
-  Diff mend;
+  Ops texts, names, endpoints, slots, pools, inserts, updates, deletes, zeroed, retired, meta;
+  std::set<std::uint32_t> seen_cells;
 
-  void endpoints() {
+  void differ(const char* map, std::string key, std::string want, std::string have) {
+    found.push_back({map, std::move(key), std::move(want), std::move(have)});
+  }
+
+  void compare_text(hf_string_ref ref) {
+    if (ref.length == 0 || !seen_cells.insert(ref.cell).second) return;
+    const std::string want = desired.text(ref);
+    if (want == actual.view(ref)) return;
+    differ("strings", std::to_string(ref.cell), want, actual.text(ref));
+    texts.emplace_back(op::PutString{ref.cell, want});
+  }
+
+  void compare_endpoints() {
     const std::size_t count = std::max(desired.endpoints.size(), actual.endpoints.size());
     for (std::uint32_t id = 1; id < count; ++id) {
       const hf_endpoint &want = at(desired.endpoints, id), &have = at(actual.endpoints, id);
-      const bool unused = want.incarnation == 0 && have.incarnation == 0;
-      if (unused || same(want, have)) continue;
-      found.push_back({"endpoints", std::to_string(id), text(want), text(have)});
-      mend.ops.emplace_back(op::PutEndpoint{id, want, at(desired.endpoint_names, id)});
+      if (want.incarnation == 0 && have.incarnation == 0) continue;
+      const hf_endpoint_name& name = at(desired.endpoint_names, id);
+      const hf_endpoint_name& named = at(actual.endpoint_names, id);
+      if (!same(want, have)) {
+        differ("endpoints", std::to_string(id), text(want), text(have));
+        if (want.incarnation == 0) {
+          retired.emplace_back(op::RetireEndpoint{id});
+          continue;
+        }
+        endpoints.emplace_back(op::PutEndpoint{id, want, name});
+      } else if (!same(name, named)) {
+        differ("endpoint_names", std::to_string(id), desired.text(name.node),
+               actual.text(named.node));
+        names.emplace_back(op::PutEndpointName{id, name});
+      }
+      compare_text(name.node);
+      compare_text(name.zone);
     }
   }
 
-  void slots() {
+  void compare_slots() {
     for (std::uint32_t id = 1; id < desired.pools.size(); ++id) {
       const hf_pool& pool = desired.pools[id];
+      if (pool.word == 0) continue;
       const std::uint32_t first = hf_pool_first(pool.word);
       const std::uint32_t length = hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
-      op::PutSlots put{first, {}, {}};
       std::size_t wrong = 0;
       for (std::uint32_t slot = first; slot < first + length; ++slot) {
-        put.slots.push_back(at(desired.slots, slot));
-        put.infos.push_back(at(desired.slot_info, slot));
         wrong += at(desired.slots, slot) != at(actual.slots, slot);
         wrong += at(desired.slot_info, slot) != at(actual.slot_info, slot);
       }
       if (wrong == 0) continue;
-      found.push_back({"slots", pool_text(desired, id), fmt::format("{} slots", length),
-                       fmt::format("{} words differ", wrong)});
-      mend.ops.emplace_back(std::move(put));
+      differ("slots", pool_text(desired, id), fmt::format("{} slots", length),
+             fmt::format("{} words differ", wrong));
+      op::PutSlots put{first, {}, {}};
+      for (std::uint32_t slot = first; slot < first + length; ++slot) {
+        put.slots.push_back(at(desired.slots, slot));
+        put.infos.push_back(at(desired.slot_info, slot));
+      }
+      slots.emplace_back(std::move(put));
     }
   }
 
-  void pools() {
+  void compare_pools() {
     const std::size_t count = std::max(desired.pools.size(), actual.pools.size());
     for (std::uint32_t id = 1; id < count; ++id) {
       const hf_pool &want = at(desired.pools, id), &have = at(actual.pools, id);
       if (same(want, have)) continue;
-      found.push_back(
-          {"pools", pool_text(want.word ? desired : actual, id), text(want), text(have)});
-      mend.ops.emplace_back(op::StorePool{id, want});
+      differ("pools", pool_text(want.word ? desired : actual, id), text(want), text(have));
+      (want.word ? pools : zeroed).emplace_back(op::StorePool{id, want});
     }
   }
 
-  void frontends() {
-    std::vector<Op> deletes;
+  void compare_frontends() {
     for (const auto& [key, word] : desired.frontends) {
       const auto have = actual.frontends.find(key);
       if (have != actual.frontends.end() && have->second == word) continue;
       const bool missing = have == actual.frontends.end();
-      found.push_back({"frontends", text(key), pool_text(desired, hf_frontend_pool(word)),
-                       missing ? "none" : pool_text(actual, hf_frontend_pool(have->second))});
+      differ("frontends", text(key), pool_text(desired, hf_frontend_pool(word)),
+             missing ? "none" : pool_text(actual, hf_frontend_pool(have->second)));
       if (missing) {
-        mend.ops.emplace_back(op::InsertFrontend{key, word});
+        inserts.emplace_back(op::InsertFrontend{key, word});
       } else {
-        deletes.emplace_back(op::UpdateFrontend{key, word});
-        deletes.emplace_back(op::Grace{});
+        updates.emplace_back(op::UpdateFrontend{key, word});
+        updates.emplace_back(op::Grace{});
       }
     }
     for (const auto& [key, word] : actual.frontends) {
       if (desired.frontends.contains(key)) continue;
-      found.push_back({"frontends", text(key), "none", pool_text(actual, hf_frontend_pool(word))});
+      differ("frontends", text(key), "none", pool_text(actual, hf_frontend_pool(word)));
       deletes.emplace_back(op::DeleteFrontend{key});
     }
-    std::move(deletes.begin(), deletes.end(), std::back_inserter(mend.ops));
   }
 
-  void names() {
-    const std::size_t services =
-        std::max(desired.service_names.size(), actual.service_names.size());
-    for (std::uint32_t id = 1; id < services; ++id) {
-      const hf_service_name &want = at(desired.service_names, id),
-                            &have = at(actual.service_names, id);
-      if (same(want, have)) continue;
-      found.push_back(
-          {"service_names", std::to_string(id), desired.text(want.name), actual.text(have.name)});
-      mend.ops.emplace_back(op::PutServiceName{id, want});
+  void compare_services() {
+    const std::size_t count = std::max(desired.service_names.size(), actual.service_names.size());
+    for (std::uint32_t id = 1; id < count; ++id) {
+      const hf_service_name& want = at(desired.service_names, id);
+      const hf_service_name& have = at(actual.service_names, id);
+      if (!same(want, have)) {
+        differ("service_names", std::to_string(id), desired.text(want.name),
+               actual.text(have.name));
+        names.emplace_back(op::PutServiceName{id, want});
+      }
+      for (const auto ref : {want.name_space, want.name, want.source}) compare_text(ref);
     }
-    const std::size_t pools = std::max(desired.pool_names.size(), actual.pool_names.size());
-    for (std::uint32_t id = 1; id < pools; ++id) {
+  }
+
+  void compare_pool_names() {
+    const std::size_t count = std::max(desired.pool_names.size(), actual.pool_names.size());
+    for (std::uint32_t id = 1; id < count; ++id) {
       const hf_pool_name &want = at(desired.pool_names, id), &have = at(actual.pool_names, id);
-      if (same(want, have)) continue;
-      found.push_back({"pool_names", std::to_string(id), std::to_string(want.service),
-                       std::to_string(have.service)});
-      mend.ops.emplace_back(op::PutPoolName{id, want});
+      if (!same(want, have)) {
+        differ("pool_names", std::to_string(id), std::to_string(want.service),
+               std::to_string(have.service));
+        names.emplace_back(op::PutPoolName{id, want});
+      }
+      compare_text(want.port_name);
     }
+  }
+
+  void compare_meta() {
+    if (desired.meta.generation == actual.meta.generation &&
+        desired.meta.complete == actual.meta.complete) {
+      return;
+    }
+    differ("meta", "generation", std::to_string(desired.meta.generation),
+           std::to_string(actual.meta.generation));
+    meta.emplace_back(op::PutMeta{desired.meta.complete, desired.meta.generation});
+  }
+
+  Diff mend() {
+    Diff diff;
+    for (Ops* ops : {&texts, &names, &endpoints, &slots, &pools, &inserts, &updates, &deletes,
+                     &zeroed, &retired, &meta}) {
+      std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
+      const bool unpublished =
+          ops == &pools || ops == &deletes || ops == &zeroed || ops == &retired;
+      if (unpublished && !ops->empty()) diff.ops.emplace_back(op::Grace{});
+    }
+    return diff;
   }
 };
 
 Walk walk(const Image& desired, const Image& actual) {
-  Walk result{desired, actual, {}, {}};
-  result.endpoints();
-  result.names();
-  result.slots();
-  result.pools();
-  result.frontends();
-  if (!result.mend.empty()) result.mend.ops.emplace_back(op::Grace{});
+  Walk result(desired, actual);
+  result.compare_services();
+  result.compare_pool_names();
+  result.compare_endpoints();
+  result.compare_slots();
+  result.compare_pools();
+  result.compare_frontends();
+  result.compare_meta();
   return result;
 }
 
@@ -157,7 +217,7 @@ std::vector<Difference> compare(const Image& desired, const Image& actual) {
 }
 
 Diff repair(const Image& desired, const Image& actual) {
-  return walk(desired, actual).mend;
+  return walk(desired, actual).mend();
 }
 
 }  // namespace holdfast

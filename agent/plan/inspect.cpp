@@ -27,12 +27,12 @@ std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, s
   for (std::uint32_t slot = pool.first_slot; slot < pool.first_slot + length; ++slot) {
     if (slot >= image.slots.size() || slot >= image.slot_info.size()) break;
     const std::uint32_t id = image.slots[slot], info = image.slot_info[slot];
-    if (id == 0 || id >= image.endpoints.size()) continue;
+    if (id == 0 || id >= image.endpoints.size() || !image.endpoints[id].incarnation) continue;
     EndpointView& view = members[id];
     if (view.slots++ != 0) continue;
     view.id = id;
     view.protocol = protocol;
-    view.state = static_cast<hf_member_state>(info >> HF_SLOT_STATE_SHIFT);
+    view.state = static_cast<hf_member_state>(info >> HF_SLOT_STATE_SHIFT & 7);
     view.endpoint = endpoint_of(image, id);
     view.endpoint.weight = info & HF_SLOT_WEIGHT_MASK;
     view.endpoint.ready = info & HF_SLOT_READY;

@@ -12,7 +12,7 @@ bool ready(const Endpoint& endpoint) {
 }
 
 bool last_resort(const Endpoint& endpoint) {
-  return endpoint.serving && endpoint.weight > 0;
+  return endpoint.serving && endpoint.terminating && endpoint.weight > 0;
 }
 
 std::uint32_t info_of(const Endpoint& endpoint, hf_member_state state) {
@@ -30,17 +30,22 @@ hf_member_state state_of(const Endpoint& endpoint, bool picked) {
   return draining ? HF_MEMBER_DRAINING : HF_MEMBER_UNUSED;
 }
 
+std::uint64_t most_slots(std::size_t endpoints, Precision precision) {
+  constexpr std::uint64_t kFine = 16, kCoarse = 4, kSmallPool = 4096;
+  if (precision == Precision::coarse) return kCoarse * endpoints;
+  return std::max(kSmallPool, kFine * endpoints);
+}
+
 // Weights in lowest terms, scaled down where they would need too many slots; never below one.
-std::vector<std::uint32_t> repeats(const std::vector<std::uint32_t>& weights) {
+std::vector<std::uint32_t> repeats(const std::vector<std::uint32_t>& weights, std::uint64_t most) {
   std::uint32_t divisor = 0;
   for (const std::uint32_t weight : weights) divisor = std::gcd(divisor, weight);
   std::uint64_t total = 0;
   for (const std::uint32_t weight : weights) total += weight / divisor;
-  const std::uint64_t most = std::uint64_t{kSlotsPerEndpoint} * weights.size();
   std::vector<std::uint32_t> result;
   for (const std::uint32_t weight : weights) {
     std::uint64_t slots = weight / divisor;
-    if (total > most) slots = std::max<std::uint64_t>(1, slots * most / total);
+    if (total > most) slots = std::max<std::uint64_t>(1, slots * (most - weights.size()) / total);
     result.push_back(static_cast<std::uint32_t>(slots));
   }
   return result;
@@ -48,7 +53,7 @@ std::vector<std::uint32_t> repeats(const std::vector<std::uint32_t>& weights) {
 
 }  // namespace
 
-SlotLayout lay_out(const Pool& pool) {
+SlotLayout lay_out(const Pool& pool, Precision precision) {
   const auto& endpoints = pool.endpoints;
   const bool any_ready = std::any_of(endpoints.begin(), endpoints.end(), ready);
   std::vector<std::uint32_t> picked, rest, weights;
@@ -59,7 +64,7 @@ SlotLayout lay_out(const Pool& pool) {
     if (take) weights.push_back(endpoint.weight);
   }
   SlotLayout layout;
-  const auto slots = weights.empty() ? std::vector<std::uint32_t>{} : repeats(weights);
+  const auto slots = repeats(weights, most_slots(weights.size(), precision));
   for (std::size_t one = 0; one < picked.size(); ++one) {
     const Endpoint& endpoint = endpoints[picked[one]];
     layout.members.insert(layout.members.end(), slots[one], picked[one]);

@@ -15,10 +15,13 @@ struct SlotLayout {
   std::uint32_t selectable = 0;        // the first so many may be picked; the rest is the tail
 };
 
-// Ready endpoints are picked; where none is left, those that still serve while terminating
-// (KEP-1672). Weights become repeats, at most kSlotsPerEndpoint on average.
-SlotLayout lay_out(const Pool& pool);
+// How exactly uneven weights are kept: fine needs up to max(4096, 16 an endpoint) slots, coarse
+// (where the map has no room for fine) up to 4 an endpoint. Each endpoint has one at least, even
+// where that is more than its share.
+enum class Precision { fine, coarse };
 
-inline constexpr std::uint32_t kSlotsPerEndpoint = 16;
+// Ready endpoints are picked; where none is left, those that still serve while terminating
+// (KEP-1672). Weights become repeats. Every endpoint is listed, the ones not picked in the tail.
+SlotLayout lay_out(const Pool& pool, Precision precision = Precision::fine);
 
 }  // namespace holdfast

@@ -2,14 +2,19 @@
 // From desired services to an ordered diff of the maps. Pure; the cost follows the change.
 //
 // The planner is the allocator of ids, slots and strings, and can be rebuilt from an image, so ids
-// stay 1:1 over a restart. Its order of operations is the one of design.md 3: endpoints and names,
-// slots, pool words, inserts, deletes, one grace, then what nothing can mean any more is released.
-// After a diff fails half-way the planner is thrown away and adopted anew from what the maps hold.
+// stay 1:1 over a restart. Its order of operations: names, endpoints, slots, pool words, frontends
+// inserted, updated (a grace period each), words of pools that become empty, frontends deleted; a
+// grace period; words of pools that are gone; a
+// grace period; their names. Then ids and slots are free. Only TCP pools with a frontend are
+// programmed, since the datapath serves no others.
+// After a diff fails half-way the planner is thrown away and adopted anew from what the maps hold,
+// read after a grace period: a range of slots that no word names is taken for free.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +43,7 @@ class Planner {
   ~Planner();
 
   // All or nothing: when it does not fit (exhausted, says which map, needed and capacity), the
-  // planner is as before. The last operation is PutMeta.
+  // planner is as before. The last operation is PutMeta; a service that did not change adds none.
   Result<Diff> plan(const Generation& generation);
 
   // Services in the maps under `source` that are not in `keep` (rule 9: only after that source
@@ -46,12 +51,14 @@ class Planner {
   std::vector<ServiceKey> strangers(const std::string& source,
                                     const std::function<bool(const ServiceKey&)>& keep) const;
 
-  // Retires draining endpoints with nothing in flight; their ids are free after the diff.
-  Diff collect(const std::function<hf_endpoint_stats(std::uint32_t)>& stats);
+  // Retires draining endpoints with nothing in flight; their ids are free after the diff. nullopt:
+  // not known, and so not idle.
+  using StatsOf = std::function<std::optional<hf_endpoint_stats>(std::uint32_t)>;
+  Diff collect(const StatsOf& stats);
   bool draining() const;
 
   // What the maps should hold now (without stats): what read-back compares with.
-  Image expected() const;
+  const Image& expected() const;
   Usage usage() const;
 
   struct State;  // the books, private to agent/plan

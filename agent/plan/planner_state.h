@@ -2,9 +2,7 @@
 // The planner's books. Private to agent/plan.
 #pragma once
 
-#include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -30,6 +28,7 @@ struct EndpointKeyHash {
   std::size_t operator()(const EndpointKey& key) const;
 };
 EndpointKey key_of(const Endpoint& endpoint, Protocol protocol);
+EndpointKey key_of(const hf_endpoint& endpoint, const hf_endpoint_name& name);
 
 using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t>;  // port, protocol, family
 PoolKey key_of(const Pool& pool);
@@ -48,13 +47,9 @@ struct ServiceRecord {
   std::map<PoolKey, PoolRecord> pools;
 };
 
-// One diff in the making, section by section, in the order they are applied.
-struct Sections {
-  std::vector<Op> names, endpoints, slots, pools, inserts, updates, deletes, last;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> released_slots;  // first, length
-  std::vector<std::uint32_t> released_pools, released_services;
-  std::vector<std::string> dropped_strings;
-  bool needs_grace = false;
+struct EndpointUse {
+  std::uint32_t references = 0;  // pools that name it
+  std::uint32_t named_in = 0;    // the plan that last said its node and zone
 };
 
 struct Planner::State {
@@ -65,15 +60,18 @@ struct Planner::State {
   RangeAllocator service_ids, pool_ids, endpoint_ids, slots;
   std::map<ServiceKey, ServiceRecord> services;
   std::unordered_map<EndpointKey, std::uint32_t, EndpointKeyHash> endpoint_by_key;
-  std::vector<std::uint32_t> references;  // by endpoint id: how many pools name it
+  std::vector<EndpointUse> uses;  // by endpoint id
   std::unordered_set<std::uint32_t> draining;
   std::unordered_map<std::uint32_t, hf_endpoint_stats> resting;  // stats of ids given back
-  std::vector<hf_frontend_key> orphans;  // in the maps, of no known service: deleted next
-  Image shadow;                          // what the maps hold when every diff has been applied
-
-  // While a plan reserves; run backwards when it does not fit.
-  std::vector<std::function<void()>> undo;
+  // In the maps, of no known service: removed by the next plan. Until then their ids are taken.
+  std::vector<hf_frontend_key> stray_frontends;
+  std::vector<PoolRecord> stray_pools;
+  std::uint32_t plans = 0;
+  Image shadow;  // what the maps hold when every diff has been applied
 };
+
+// The endpoints that a range of slots names, each once.
+std::vector<std::uint32_t> members_of(const Image& image, const PoolRecord& pool);
 
 // The frontends and the layout a generation wants for one pool, and what was reserved for it.
 struct PoolPlan {
@@ -83,15 +81,28 @@ struct PoolPlan {
   std::vector<std::uint32_t> ids;  // endpoint id of each of pool->endpoints
   hf_pool_name name{};
   hf_pool value{};
+  bool moved = false;    // to another range of slots
   bool changed = false;  // slots, word or policy
 };
 
 struct ServicePlan {
   const CatalogChange* change = nullptr;
   const ServiceRecord* before = nullptr;  // nullptr: new
-  std::uint32_t id = 0;
+  std::uint32_t id = 0;                   // 0: gone, or of no use to the datapath
   hf_service_name name{};
+  bool changed = false;
   std::vector<PoolPlan> pools;
+};
+
+// One diff in the making, section by section, in the order they are applied.
+struct Sections {
+  std::vector<Op> names, endpoints, slots, pools, inserts, updates, emptied, deletes;
+  std::vector<Op> zeroed;   // words of pools that nothing names any more
+  std::vector<Op> cleared;  // their names
+  // Free again once the diff is applied.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> released_slots;  // first, length
+  std::vector<std::uint32_t> released_pools, released_services;
+  std::vector<hf_string_ref> released_strings;
 };
 
 }  // namespace holdfast

@@ -9,33 +9,52 @@
 namespace holdfast {
 namespace {
 
-Failure full(const char* map, std::uint32_t capacity) {
-  return fail(Errc::exhausted, fmt::format("map '{}' is full: capacity {}", map, capacity));
-}
-
 // Only what the datapath serves is programmed.
 bool programmed(const Pool& pool) {
   return pool.protocol == Protocol::tcp && !pool.frontends.empty();
 }
 
+template <class T>
+bool same(const T& a, const T& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+void sort_unique(std::vector<std::uint32_t>& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
 }  // namespace
 
-Result<std::uint32_t> Reservation::id(RangeAllocator& ids, const char* map,
-                                      std::uint32_t capacity) {
+std::vector<std::uint32_t> members_of(const Image& image, const PoolRecord& pool) {
+  std::vector<std::uint32_t> members(image.slots.begin() + pool.first,
+                                     image.slots.begin() + pool.first + pool.length);
+  sort_unique(members);
+  if (!members.empty() && members.front() == 0) members.erase(members.begin());
+  return members;
+}
+
+std::uint32_t Reservation::id(RangeAllocator& ids, std::uint32_t& lacking) {
   const auto given = ids.allocate(1);
-  if (!given) return full(map, capacity);
-  state_.undo.emplace_back([&ids, given] { ids.free(*given, 1); });
+  if (!given) {
+    ++lacking;
+    return 0;
+  }
+  ranges_.push_back({&ids, *given, 1});
   return *given;
 }
 
-Result<hf_string_ref> Reservation::text(const std::string& text) {
+hf_string_ref Reservation::text(const std::string& text) {
   const auto ref = state_.strings.take(text, sections_.names);
-  if (!ref) return full("strings", state_.capacity.strings);
-  state_.undo.emplace_back([this, text] { state_.strings.drop(text); });
+  if (!ref) {
+    if (lacking_texts_.insert(text).second) lacking_.strings += StringHeap::cells_of(text);
+    return {};
+  }
+  if (ref->length) texts_.push_back(*ref);
   return *ref;
 }
 
-Result<ServicePlan> Reservation::service(const CatalogChange& change, std::uint64_t generation) {
+ServicePlan Reservation::service(const CatalogChange& change, std::uint64_t generation) {
   ServicePlan plan;
   plan.change = &change;
   const auto known = state_.services.find(change.key);
@@ -43,30 +62,26 @@ Result<ServicePlan> Reservation::service(const CatalogChange& change, std::uint6
   if (!change.now || std::none_of(change.now->pools.begin(), change.now->pools.end(), programmed)) {
     return plan;
   }
-  if (plan.before) {
-    plan.id = plan.before->id;
-  } else {
-    auto given = id(state_.service_ids, "service_names", state_.capacity.services);
-    if (!given) return tl::unexpected(given.error());
-    plan.id = *given;
-  }
-  auto name_space = text(change.key.name_space);
-  auto name = text(change.key.name);
-  auto source = text(change.source);
-  for (const auto* ref : {&name_space, &name, &source}) {
-    if (!*ref) return tl::unexpected(ref->error());
-  }
-  plan.name = {generation, *name_space, *name, *source};
+  plan.id = plan.before ? plan.before->id : id(state_.service_ids, lacking_.services);
+  plan.name.name_space = text(change.key.name_space);
+  plan.name.name = text(change.key.name);
+  plan.name.source = text(change.source);
+  if (plan.before) plan.name.generation = state_.shadow.service_names[plan.id].generation;
+  plan.changed = !plan.before || !same(plan.name, state_.shadow.service_names[plan.id]);
+  plan.name.generation = generation;
+  renamed_ = false;
   for (const Pool& wanted : change.now->pools) {
     if (!programmed(wanted)) continue;
-    auto planned = pool(wanted, plan);
-    if (!planned) return tl::unexpected(planned.error());
-    plan.pools.push_back(std::move(*planned));
+    plan.pools.push_back(pool(wanted, plan));
+    const PoolPlan& one = plan.pools.back();
+    plan.changed =
+        plan.changed || one.changed || !same(one.name, state_.shadow.pool_names[one.record.id]);
   }
+  plan.changed = plan.changed || renamed_ || plan.pools.size() != plan.before->pools.size();
   return plan;
 }
 
-Result<PoolPlan> Reservation::pool(const Pool& pool, const ServicePlan& service) {
+PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   PoolPlan plan;
   plan.pool = &pool;
   const PoolRecord* before = nullptr;
@@ -77,107 +92,98 @@ Result<PoolPlan> Reservation::pool(const Pool& pool, const ServicePlan& service)
   if (before) {
     plan.record = *before;
   } else {
-    auto given = id(state_.pool_ids, "pools", state_.capacity.pools);
-    if (!given) return tl::unexpected(given.error());
-    plan.record.id = *given;
+    plan.record.id = id(state_.pool_ids, lacking_.pools);
   }
-  auto port_name = text(pool.port_name);
-  if (!port_name) return tl::unexpected(port_name.error());
   plan.name = {service.id, htons(pool.service_port), static_cast<__u8>(pool.protocol), pool.family,
-               *port_name};
-  plan.layout = lay_out(pool);
-  for (const Endpoint& one : pool.endpoints) {
-    auto given = endpoint(one, pool.protocol);
-    if (!given) return tl::unexpected(given.error());
-    plan.ids.push_back(*given);
-  }
-  if (auto placed = slots(plan); !placed) return tl::unexpected(placed.error());
-  const auto& policy = service.change->now->policy;
+               text(pool.port_name)};
+  plan.ids.reserve(pool.endpoints.size());
+  for (const Endpoint& one : pool.endpoints) plan.ids.push_back(endpoint(one, pool.protocol));
+  std::vector<std::uint32_t> members = plan.ids;
+  sort_unique(members);
+  for (const std::uint32_t member : members) ++use(member).references;
+  references_.insert(references_.end(), members.begin(), members.end());
+  place(plan);
+
+  const auto empty = service.change->now->policy.no_endpoints;
   const auto tail = static_cast<std::uint32_t>(plan.layout.members.size()) - plan.layout.selectable;
-  const auto values = [&](std::uint32_t generation) {
-    return hf_pool{
-        hf_pool_word(plan.record.first, plan.layout.selectable, generation),
-        hf_pool_policy(service.id, HF_SELECT_RANDOM, policy.no_endpoints, 0, tail, generation)};
+  const auto value = [&](std::uint32_t generation) {
+    return hf_pool{hf_pool_word(plan.record.first, plan.layout.selectable, generation),
+                   hf_pool_policy(service.id, HF_SELECT_RANDOM, empty, 0, tail, generation)};
   };
-  plan.value = values(plan.record.generation);
-  const hf_pool* now = before && plan.record.id < state_.shadow.pools.size()
-                           ? &state_.shadow.pools[plan.record.id]
-                           : nullptr;
-  plan.changed =
-      plan.changed || !now || now->word != plan.value.word || now->policy != plan.value.policy;
+  plan.value = value(plan.record.generation);
+  plan.changed = plan.moved || !before || !same(plan.value, state_.shadow.pools[plan.record.id]);
   if (plan.changed) {
     // Never 0: a live pool's word is not the zero word, also when the pool is empty.
     plan.record.generation = plan.record.generation % 0xffff + 1;
-    plan.value = values(plan.record.generation);
+    plan.value = value(plan.record.generation);
   }
   return plan;
 }
 
-// A pool whose members stay as they are keeps its range; any other gets a new one beside it.
-Result<> Reservation::slots(PoolPlan& plan) {
-  const auto length = static_cast<std::uint32_t>(plan.layout.members.size());
-  bool same = plan.record.generation != 0 && length == plan.record.length;
-  for (std::uint32_t slot = 0; same && slot < length; ++slot) {
+bool Reservation::stays(const PoolPlan& plan) const {
+  if (plan.record.generation == 0 || plan.layout.members.size() != plan.record.length) return false;
+  for (std::uint32_t slot = 0; slot < plan.record.length; ++slot) {
     const std::size_t at = plan.record.first + slot;
-    same = state_.shadow.slots[at] == plan.ids[plan.layout.members[slot]] &&
-           state_.shadow.slot_info[at] == plan.layout.infos[slot];
-  }
-  if (same) return {};
-  plan.changed = true;
-  if (plan.record.length) {
-    sections_.released_slots.emplace_back(plan.record.first, plan.record.length);
-  }
-  plan.record.first = 0;
-  plan.record.length = length;
-  if (length == 0) return {};
-  const auto first = state_.slots.allocate(length);
-  if (!first) return full("slots", state_.capacity.slots);
-  state_.undo.emplace_back([this, first = *first, length] { state_.slots.free(first, length); });
-  plan.record.first = *first;
-  return {};
-}
-
-Result<std::uint32_t> Reservation::endpoint(const Endpoint& endpoint, Protocol protocol) {
-  const auto known = state_.endpoint_by_key.find(key_of(endpoint, protocol));
-  std::uint32_t given = 0;
-  if (known == state_.endpoint_by_key.end()) {
-    auto made = new_endpoint(endpoint, protocol);
-    if (!made) return made;
-    given = *made;
-  } else {
-    given = known->second;
-    if (auto renamed = rename_endpoint(given, endpoint); !renamed) {
-      return tl::unexpected(renamed.error());
+    if (state_.shadow.slots[at] != plan.ids[plan.layout.members[slot]] ||
+        state_.shadow.slot_info[at] != plan.layout.infos[slot]) {
+      return false;
     }
   }
-  ++state_.references[given];
-  state_.undo.emplace_back([this, given] { --state_.references[given]; });
+  return true;
+}
+
+// A pool whose members stay as they are keeps its range; any other gets a new one beside it. Where
+// uneven weights are too much for the map, coarser ones serve better than a refusal.
+void Reservation::place(PoolPlan& plan) {
+  for (const Precision precision : {Precision::fine, Precision::coarse}) {
+    plan.layout = lay_out(*plan.pool, precision);
+    if (stays(plan)) return;
+    const auto length = static_cast<std::uint32_t>(plan.layout.members.size());
+    const auto first = length ? state_.slots.allocate(length) : std::uint32_t{0};
+    if (!first) continue;
+    if (length) ranges_.push_back({&state_.slots, *first, length});
+    if (plan.record.length)
+      sections_.released_slots.emplace_back(plan.record.first, plan.record.length);
+    plan.record.first = *first;
+    plan.record.length = length;
+    plan.moved = true;
+    return;
+  }
+  lacking_.slots += static_cast<std::uint32_t>(plan.layout.members.size());
+}
+
+EndpointUse& Reservation::use(std::uint32_t id) {
+  if (state_.uses.size() <= id) state_.uses.resize(id + 1);
+  return state_.uses[id];
+}
+
+std::uint32_t Reservation::endpoint(const Endpoint& endpoint, Protocol protocol) {
+  const auto known = state_.endpoint_by_key.find(key_of(endpoint, protocol));
+  const bool fresh = known == state_.endpoint_by_key.end();
+  const std::uint32_t given = fresh ? new_endpoint(endpoint, protocol) : known->second;
+  // Pools may differ about the node of what they share: the first of a plan is believed.
+  EndpointUse& now = use(given);
+  if (!fresh && now.named_in != state_.plans) rename(given, endpoint);
+  now.named_in = state_.plans;
   return given;
 }
 
-Result<std::uint32_t> Reservation::new_endpoint(const Endpoint& endpoint, Protocol protocol) {
-  auto given = id(state_.endpoint_ids, "endpoints", state_.capacity.endpoints);
-  if (!given) return given;
-  auto node = text(endpoint.node);
-  auto zone = text(endpoint.zone);
-  if (!node) return tl::unexpected(node.error());
-  if (!zone) return tl::unexpected(zone.error());
-  Image& shadow = state_.shadow;
-  if (shadow.endpoint_names.size() <= *given) shadow.endpoint_names.resize(*given + 1);
-  if (state_.references.size() <= *given) state_.references.resize(*given + 1);
+std::uint32_t Reservation::new_endpoint(const Endpoint& endpoint, Protocol protocol) {
+  const std::uint32_t given = id(state_.endpoint_ids, lacking_.endpoints);
+  const auto& names = state_.shadow.endpoint_names;
   hf_endpoint value{};
   value.addr = endpoint.address.to_abi();
   value.port = htons(endpoint.port);
   value.flags = static_cast<__u16>(protocol);
-  value.incarnation = shadow.endpoint_names[*given].incarnation + 1;
+  value.incarnation = (given < names.size() ? names[given].incarnation : 0) + 1;
   if (value.incarnation == 0) value.incarnation = 1;
   hf_endpoint_name name{};
   std::copy(endpoint.identity.bytes.begin(), endpoint.identity.bytes.end(),
             std::begin(name.identity));
-  name.node = *node;
-  name.zone = *zone;
+  name.node = text(endpoint.node);
+  name.zone = text(endpoint.zone);
   name.incarnation = value.incarnation;
-  if (const auto resting = state_.resting.find(*given); resting != state_.resting.end()) {
+  if (const auto resting = state_.resting.find(given); resting != state_.resting.end()) {
     const hf_endpoint_stats& stats = resting->second;
     name.base_connects = stats.connects;
     name.base_closes = stats.closes;
@@ -185,33 +191,57 @@ Result<std::uint32_t> Reservation::new_endpoint(const Endpoint& endpoint, Protoc
     name.base_failures = stats.failures;
     name.base_abandoned = stats.abandoned;
   }
-  sections_.endpoints.push_back(op::PutEndpoint{*given, value, name});
-  const EndpointKey key = key_of(endpoint, protocol);
-  state_.endpoint_by_key[key] = *given;
-  state_.undo.emplace_back([this, key] { state_.endpoint_by_key.erase(key); });
+  sections_.endpoints.push_back(op::PutEndpoint{given, value, name});
+  keys_.push_back(key_of(endpoint, protocol));
+  state_.endpoint_by_key.emplace(keys_.back(), given);
   return given;
 }
 
-// Node or zone of a known endpoint: two pools may differ about it; the later one is shown.
-Result<> Reservation::rename_endpoint(std::uint32_t id, const Endpoint& endpoint) {
-  if (id >= state_.shadow.endpoint_names.size()) return {};  // made by this very plan
+void Reservation::rename(std::uint32_t id, const Endpoint& endpoint) {
+  if (id >= state_.shadow.endpoint_names.size()) return;
   hf_endpoint_name name = state_.shadow.endpoint_names[id];
-  const std::string old_node = state_.shadow.text(name.node),
-                    old_zone = state_.shadow.text(name.zone);
-  if (state_.shadow.endpoints.size() <= id || !state_.shadow.endpoints[id].incarnation ||
-      (old_node == endpoint.node.get() && old_zone == endpoint.zone.get())) {
-    return {};
-  }
-  auto node = text(endpoint.node);
-  auto zone = text(endpoint.zone);
-  if (!node) return tl::unexpected(node.error());
-  if (!zone) return tl::unexpected(zone.error());
-  name.node = *node;
-  name.zone = *zone;
+  const auto &node = endpoint.node.get(), &zone = endpoint.zone.get();
+  if (state_.shadow.view(name.node) == node && state_.shadow.view(name.zone) == zone) return;
+  renamed_ = true;
+  sections_.released_strings.push_back(name.node);
+  sections_.released_strings.push_back(name.zone);
+  name.node = text(node);
+  name.zone = text(zone);
   sections_.names.push_back(op::PutEndpointName{id, name});
-  sections_.dropped_strings.push_back(old_node);
-  sections_.dropped_strings.push_back(old_zone);
-  return {};
+}
+
+void Reservation::frontends(std::size_t inserts) {
+  const std::size_t needed = state_.shadow.frontends.size() + inserts;
+  if (needed > state_.capacity.frontends)
+    lacking_.frontends = static_cast<std::uint32_t>(needed - state_.capacity.frontends);
+}
+
+void Reservation::give_back() {
+  for (const Range& range : ranges_) range.of->free(range.first, range.length);
+  for (const hf_string_ref ref : texts_) state_.strings.drop(ref);
+  for (const EndpointKey& key : keys_) state_.endpoint_by_key.erase(key);
+  for (const std::uint32_t id : references_) --state_.uses[id].references;
+}
+
+Result<> Reservation::settle() {
+  std::string what;
+  const auto add = [&what](const char* map, std::uint32_t lacking, std::uint32_t taken,
+                           std::uint32_t capacity) {
+    if (lacking == 0) return;
+    what += fmt::format("{}map '{}' is full: {} needed, capacity {}", what.empty() ? "" : "; ", map,
+                        std::uint64_t{taken} + lacking, capacity);
+  };
+  const Capacity& room = state_.capacity;
+  // Element 0 of an array is never given out.
+  add("frontends", lacking_.frontends, room.frontends, room.frontends);
+  add("service_names", lacking_.services, state_.service_ids.used() + 1, room.services);
+  add("pools", lacking_.pools, state_.pool_ids.used() + 1, room.pools);
+  add("slots", lacking_.slots, state_.slots.used() + 1, room.slots);
+  add("endpoints", lacking_.endpoints, state_.endpoint_ids.used() + 1, room.endpoints);
+  add("strings", lacking_.strings, state_.strings.used() + 1, room.strings);
+  if (what.empty()) return {};
+  give_back();
+  return fail(Errc::exhausted, what);
 }
 
 }  // namespace holdfast

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // First half of a plan: reserves ids, slots and strings for one generation. Private to agent/plan.
-// Everything it does is on State::undo, so a generation that does not fit leaves no trace.
+// What does not fit is counted and planned on with id 0, so that a refusal says all that is
+// lacking; then everything taken is given back, and no trace is left.
 #pragma once
+
+#include <set>
+#include <string>
 
 #include "agent/plan/planner_state.h"
 
@@ -11,19 +15,37 @@ class Reservation {
  public:
   Reservation(Planner::State& state, Sections& sections) : state_(state), sections_(sections) {}
 
-  Result<ServicePlan> service(const CatalogChange& change, std::uint64_t generation);
+  ServicePlan service(const CatalogChange& change, std::uint64_t generation);
+  void frontends(std::size_t inserts);  // inserts come before deletes: the map holds both
+  // exhausted: everything taken has been given back.
+  Result<> settle();
 
  private:
-  Result<PoolPlan> pool(const Pool& pool, const ServicePlan& service);
-  Result<> slots(PoolPlan& plan);
-  Result<std::uint32_t> endpoint(const Endpoint& endpoint, Protocol protocol);
-  Result<std::uint32_t> new_endpoint(const Endpoint& endpoint, Protocol protocol);
-  Result<> rename_endpoint(std::uint32_t id, const Endpoint& endpoint);
-  Result<std::uint32_t> id(RangeAllocator& ids, const char* map, std::uint32_t capacity);
-  Result<hf_string_ref> text(const std::string& text);
+  PoolPlan pool(const Pool& pool, const ServicePlan& service);
+  void place(PoolPlan& plan);
+  bool stays(const PoolPlan& plan) const;
+  std::uint32_t endpoint(const Endpoint& endpoint, Protocol protocol);
+  std::uint32_t new_endpoint(const Endpoint& endpoint, Protocol protocol);
+  void rename(std::uint32_t id, const Endpoint& endpoint);
+  EndpointUse& use(std::uint32_t id);
+  std::uint32_t id(RangeAllocator& ids, std::uint32_t& lacking);
+  hf_string_ref text(const std::string& text);
+  void give_back();
+
+  struct Range {
+    RangeAllocator* of = nullptr;
+    std::uint32_t first = 0, length = 0;
+  };
 
   Planner::State& state_;
   Sections& sections_;
+  std::vector<Range> ranges_;
+  std::vector<hf_string_ref> texts_;
+  std::vector<EndpointKey> keys_;
+  std::vector<std::uint32_t> references_;
+  Usage lacking_;
+  std::set<std::string> lacking_texts_;
+  bool renamed_ = false;  // an endpoint of the service at hand
 };
 
 }  // namespace holdfast

@@ -17,11 +17,13 @@ class StringHeap {
  public:
   explicit StringHeap(std::uint32_t cells) : cells_(cells) {}
 
+  static std::uint32_t cells_of(const std::string& text);
+
   // One reference more; `put` gets the operation when the text is new. nullopt: no room.
   std::optional<hf_string_ref> take(const std::string& text, std::vector<Op>& put);
-  void drop(const std::string& text);
-  // From an image: false when the cells are another text's.
-  bool adopt(hf_string_ref ref, const std::string& text);
+  void drop(hf_string_ref ref);  // of a reference that is not in the books: nothing
+  // From an image. A text whose cells are another's stays out of the books.
+  void adopt(hf_string_ref ref, const std::string& text);
   std::uint32_t used() const { return cells_.used(); }
 
  private:
@@ -29,10 +31,13 @@ class StringHeap {
     std::uint32_t cell = 0;
     std::uint32_t references = 0;
   };
-  static std::uint32_t cells_of(const std::string& text);
+  using Entries = std::unordered_map<std::string, Entry>;
+
+  void enter(const std::string& text, std::uint32_t cell);
 
   RangeAllocator cells_;
-  std::unordered_map<std::string, Entry> entries_;
+  Entries entries_;
+  std::unordered_map<std::uint32_t, Entries::value_type*> by_cell_;
 };
 
 }  // namespace holdfast

@@ -107,7 +107,7 @@ void Builder::add(Value value) {
   if (level.value.type == Value::Type::sequence) {
     level.value.items.push_back(std::move(value));
   } else if (level.has_key) {
-    level.value.members.emplace_back(std::move(level.key), std::move(value));
+    level.value.members.push_back({std::move(level.key), std::move(value)});
     level.has_key = false;
   } else {
     if (!value.items.empty() || !value.members.empty() || value.type == Value::Type::sequence ||

@@ -14,6 +14,8 @@
 
 namespace holdfast {
 
+struct Member;
+
 struct Value {
   enum class Type { null, boolean, integer, number, string, sequence, mapping };
 
@@ -24,10 +26,15 @@ struct Value {
   std::int64_t integer = 0;
   std::string text;  // the scalar as written (unquoted), for every scalar type
   std::vector<Value> items;
-  std::vector<std::pair<Value, Value>> members;  // key (a string) and value, in order
+  std::vector<Member> members;  // in order
 
   const Value* find(std::string_view key) const;  // nullptr: absent, or not a mapping
   bool is_null() const { return type == Type::null; }
+};
+
+struct Member {
+  Value key;  // a string
+  Value value;
 };
 
 std::string_view to_string(Value::Type type);

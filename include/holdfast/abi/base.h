@@ -13,10 +13,10 @@
 #include <type_traits>
 /* Hash keys are compared byte by byte, so a hole would make equal keys differ: C can check the size
  * only, C++ also that there is no padding. */
-#define HF_ABI_STRUCT(type, size)                                            \
-  static_assert(sizeof(struct type) == (size), #type ": size");              \
-  static_assert(std::is_standard_layout_v<struct type>, #type ": layout");   \
-  static_assert(std::is_trivially_copyable_v<struct type>, #type ": copy");  \
+#define HF_ABI_STRUCT(type, size)                                           \
+  static_assert(sizeof(struct type) == (size), #type ": size");             \
+  static_assert(std::is_standard_layout_v<struct type>, #type ": layout");  \
+  static_assert(std::is_trivially_copyable_v<struct type>, #type ": copy"); \
   static_assert(std::has_unique_object_representations_v<struct type>, #type ": padding")
 #else
 #define HF_ABI_STRUCT(type, size) _Static_assert(sizeof(struct type) == (size), #type ": size")

@@ -7,13 +7,14 @@
 #define HF_COUNTERS(X)                                                                        \
   X(MISS, "miss", "connects to an address that is no frontend, passed through")               \
   X(REDIRECTED, "redirected", "connects sent to an endpoint")                                 \
-  X(REFUSED, "refused", "connects to an empty pool answered ECONNREFUSED or EHOSTUNREACH")     \
+  X(REFUSED, "refused", "connects to an empty pool answered ECONNREFUSED or EHOSTUNREACH")    \
   X(EMPTY_PASSED, "empty_passed", "connects to an empty pool passed through")                 \
   X(OTHER_PROTOCOL, "other_protocol", "connects of a protocol not served, passed through")    \
   X(DECIDED_BEFORE, "decided_before", "connects that another program had already rejected")   \
   X(BYPASSED, "bypassed", "connects of the agent's own sockets")                              \
   X(OTHER_SCOPE, "other_scope", "connects to a host frontend from another network namespace") \
-  X(OTHER_FAMILY, "other_family", "frontends whose endpoint is of the other family, passed through")  \
+  X(OTHER_FAMILY, "other_family",                                                             \
+    "frontends whose endpoint is of the other family, passed through")                        \
   X(BAD_POOL, "bad_pool", "frontends naming a pool out of range, passed through")             \
   X(BAD_SLOT, "bad_slot", "pools naming a slot out of range, passed through")                 \
   X(BAD_ENDPOINT, "bad_endpoint", "slots naming no live endpoint, passed through")            \
@@ -28,7 +29,7 @@ enum hf_counter {
 #define HF_COUNTER_ENUM(symbol, name, help) HF_COUNT_##symbol,
   HF_COUNTERS(HF_COUNTER_ENUM)
 #undef HF_COUNTER_ENUM
-  HF_COUNTER_NR
+      HF_COUNTER_NR
 };
 
 #endif

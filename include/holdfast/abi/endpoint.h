@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
-/* endpoints (array, mmapable): endpoint id -> where it is. Stored once, however many pools share it.
- * endpoint_stats (array, mmapable): endpoint id -> evidence.
+/* endpoints (array, mmapable): endpoint id -> where it is. Stored once, however many pools share
+ * it. endpoint_stats (array, mmapable): endpoint id -> evidence.
  *
  * A handle is an endpoint id and its incarnation: whatever outlives a grace period stores the
  * handle and compares it at each use. No word has two writers: the daemon writes hf_endpoint, the

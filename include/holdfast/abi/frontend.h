@@ -12,9 +12,9 @@
 
 struct hf_frontend_key {
   struct hf_addr addr;
-  __be16 port;    /* network order, as struct bpf_sock_addr's user_port */
-  __u8 protocol;  /* IPPROTO_TCP; others are reserved */
-  __u8 pad;       /* 0 */
+  __be16 port;   /* network order, as struct bpf_sock_addr's user_port */
+  __u8 protocol; /* IPPROTO_TCP; others are reserved */
+  __u8 pad;      /* 0 */
 };
 HF_ABI_STRUCT(hf_frontend_key, 20);
 
@@ -37,7 +37,9 @@ static inline __u32 hf_frontend_word(__u32 pool, __u32 kind, __u32 scope_flag) {
   return (pool & HF_FRONTEND_POOL_MASK) | (kind & HF_FRONTEND_KIND_MASK) << HF_FRONTEND_KIND_SHIFT |
          scope_flag;
 }
-static inline __u32 hf_frontend_pool(__u32 word) { return word & HF_FRONTEND_POOL_MASK; }
+static inline __u32 hf_frontend_pool(__u32 word) {
+  return word & HF_FRONTEND_POOL_MASK;
+}
 static inline __u32 hf_frontend_kind_of(__u32 word) {
   return word >> HF_FRONTEND_KIND_SHIFT & HF_FRONTEND_KIND_MASK;
 }

@@ -10,18 +10,20 @@
 #define HOLDFAST_ABI_LAYOUT_H
 
 /* X(name): every map, as named in the object file, pinned under the same name. */
+/* clang-format off */
 #define HF_SET_MAPS(X)                                                                   \
   X(frontends) X(pools) X(slots) X(slot_info) X(endpoints) X(endpoint_stats)             \
   X(service_names) X(pool_names) X(endpoint_names) X(strings) X(meta)
 #define HF_SHARED_MAPS(X) X(sockets) X(counters)
+/* clang-format on */
 
 /* In the order of the first attach: what reverses and settles a redirect before what redirects.
  * X(program, section) */
-#define HF_PROGRAMS(X)                              \
-  X(hf_sock_release, "cgroup/sock_release")         \
-  X(hf_getpeername4, "cgroup/getpeername4")         \
-  X(hf_getpeername6, "cgroup/getpeername6")         \
-  X(hf_connect4, "cgroup/connect4")                 \
+#define HF_PROGRAMS(X)                      \
+  X(hf_sock_release, "cgroup/sock_release") \
+  X(hf_getpeername4, "cgroup/getpeername4") \
+  X(hf_getpeername6, "cgroup/getpeername6") \
+  X(hf_connect4, "cgroup/connect4")         \
   X(hf_connect6, "cgroup/connect6")
 
 #define HF_MAX_SERVICES (1u << 20)

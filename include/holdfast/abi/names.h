@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* Names and facts that no program reads: with them the CLI explains the maps while the daemon is
- * dead, and a returning daemon finds its ids again, 1:1. All arrays, mmapable; writer: the daemon. */
+ * dead, and a returning daemon finds its ids again, 1:1. All arrays, mmapable; writer: the daemon.
+ */
 #ifndef HOLDFAST_ABI_NAMES_H
 #define HOLDFAST_ABI_NAMES_H
 
@@ -22,7 +23,7 @@ HF_ABI_STRUCT(hf_string_cell, 64);
 
 /* service_names: service id ->. Service 0 means "none". */
 struct hf_service_name {
-  __u64 generation;              /* of the catalog that last changed it; 0: id not in use */
+  __u64 generation;                /* of the catalog that last changed it; 0: id not in use */
   struct hf_string_ref name_space; /* "namespace" is a C++ keyword */
   struct hf_string_ref name;
   struct hf_string_ref source;
@@ -34,7 +35,7 @@ struct hf_pool_name {
   __u32 service; /* service id; 0: id not in use */
   __be16 port;   /* the service port, network order */
   __u8 protocol;
-  __u8 family;   /* 4 or 6: the family of the frontends */
+  __u8 family; /* 4 or 6: the family of the frontends */
   struct hf_string_ref port_name;
 };
 HF_ABI_STRUCT(hf_pool_name, 16);
@@ -45,8 +46,8 @@ struct hf_endpoint_name {
   __u8 identity[16];
   struct hf_string_ref node;
   struct hf_string_ref zone;
-  __u32 incarnation;      /* of hf_endpoint when this was written */
-  __u32 base_connects;    /* hf_endpoint_stats' counters when the incarnation began */
+  __u32 incarnation;   /* of hf_endpoint when this was written */
+  __u32 base_connects; /* hf_endpoint_stats' counters when the incarnation began */
   __u32 base_closes;
   __u32 base_established;
   __u32 base_failures;

@@ -28,7 +28,9 @@ static inline __u64 hf_pool_word(__u64 first, __u64 count, __u64 generation) {
   return (first & HF_POOL_FIRST_MASK) | (count & HF_POOL_COUNT_MASK) << HF_POOL_COUNT_SHIFT |
          (generation & 0xffff) << HF_POOL_GENERATION_SHIFT;
 }
-static inline __u32 hf_pool_first(__u64 word) { return (__u32)(word & HF_POOL_FIRST_MASK); }
+static inline __u32 hf_pool_first(__u64 word) {
+  return (__u32)(word & HF_POOL_FIRST_MASK);
+}
 static inline __u32 hf_pool_count(__u64 word) {
   return (__u32)(word >> HF_POOL_COUNT_SHIFT & HF_POOL_COUNT_MASK);
 }
@@ -56,17 +58,28 @@ static inline __u64 hf_pool_policy(__u64 service, __u64 selector, __u64 empty, _
   return (service & 0x3ffffffull) | (selector & 15) << 26 | (empty & 7) << 30 |
          (affinity & 1) << 33 | (tail & HF_POOL_COUNT_MASK) << 34 | (generation & 0xff) << 56;
 }
-static inline __u32 hf_policy_service(__u64 policy) { return (__u32)(policy & 0x3ffffffull); }
-static inline __u32 hf_policy_selector(__u64 policy) { return (__u32)(policy >> 26 & 15); }
-static inline __u32 hf_policy_empty(__u64 policy) { return (__u32)(policy >> 30 & 7); }
-static inline __u32 hf_policy_affinity(__u64 policy) { return (__u32)(policy >> 33 & 1); }
+static inline __u32 hf_policy_service(__u64 policy) {
+  return (__u32)(policy & 0x3ffffffull);
+}
+static inline __u32 hf_policy_selector(__u64 policy) {
+  return (__u32)(policy >> 26 & 15);
+}
+static inline __u32 hf_policy_empty(__u64 policy) {
+  return (__u32)(policy >> 30 & 7);
+}
+static inline __u32 hf_policy_affinity(__u64 policy) {
+  return (__u32)(policy >> 33 & 1);
+}
 static inline __u32 hf_policy_tail(__u64 policy) {
   return (__u32)(policy >> 34 & HF_POOL_COUNT_MASK);
 }
-static inline __u32 hf_policy_check(__u64 policy) { return (__u32)(policy >> 56); }
+static inline __u32 hf_policy_check(__u64 policy) {
+  return (__u32)(policy >> 56);
+}
 
-/* The kernel rounds an array's elements up to 8 bytes, so slots come a cache line at a time: through
- * mmap the array is one flat run of __u32. slot_info has the same shape and is read by no program. */
+/* The kernel rounds an array's elements up to 8 bytes, so slots come a cache line at a time:
+ * through mmap the array is one flat run of __u32. slot_info has the same shape and is read by no
+ * program. */
 #define HF_SLOTS_PER_LINE 16
 struct hf_slot_line {
   __u32 slot[HF_SLOTS_PER_LINE];

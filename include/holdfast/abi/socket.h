@@ -2,8 +2,8 @@
 /* sockets (sk_storage): what a socket dialled and where it went. Freed with the socket.
  *
  * Writer: the programs; and the daemon, once, for its own sockets (HF_SOCKET_BYPASS, set by file
- * descriptor before connecting). Overwritten at each connect, LIVE cleared by a miss: connect() with
- * AF_UNSPEC runs no hook, so a stale state is normal and every use compares. */
+ * descriptor before connecting). Overwritten at each connect, LIVE cleared by a miss: connect()
+ * with AF_UNSPEC runs no hook, so a stale state is normal and every use compares. */
 #ifndef HOLDFAST_ABI_SOCKET_H
 #define HOLDFAST_ABI_SOCKET_H
 
@@ -16,8 +16,8 @@ struct hf_socket {
   __be16 dialled_port;
   __u8 protocol;
   __u8 flags;
-  __u32 service;      /* service id, for the CLI */
-  __u64 dialled_at;   /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+  __u32 service;    /* service id, for the CLI */
+  __u64 dialled_at; /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
 };
 HF_ABI_STRUCT(hf_socket, 40);
 

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/plan/diff.h"
+
+#include <algorithm>
+
+namespace holdfast {
+namespace {
+
+hf_frontend_key abi_key(const Frontend& frontend, Protocol protocol) {
+  hf_frontend_key key{};
+  key.addr = frontend.address.to_abi();
+  key.port = __builtin_bswap16(frontend.port);
+  key.protocol = static_cast<__u8>(protocol);
+  return key;
+}
+
+std::uint32_t word_of(const Frontend& frontend, std::uint32_t pool) {
+  return hf_frontend_word(pool, static_cast<std::uint32_t>(frontend.kind),
+                          frontend.host_scope ? HF_FRONTEND_HOST_SCOPE : 0);
+}
+
+FrontendMap wanted_frontends(std::vector<ServicePlan>& plans) {
+  FrontendMap wanted;
+  for (ServicePlan& service : plans) {
+    for (PoolPlan& pool : service.pools) {
+      pool.record.frontends.clear();
+      for (const Frontend& frontend : pool.pool->frontends) {
+        const hf_frontend_key key = abi_key(frontend, pool.pool->protocol);
+        pool.record.frontends.push_back(key);
+        wanted[key] = word_of(frontend, pool.record.id);
+      }
+    }
+  }
+  return wanted;
+}
+
+// An update in place frees an element, so a grace period follows each.
+bool put_frontend(const Planner::State& state, const hf_frontend_key& key, std::uint32_t word,
+                  Sections& sections) {
+  const auto now = state.shadow.frontends.find(key);
+  if (now == state.shadow.frontends.end()) {
+    sections.inserts.emplace_back(op::InsertFrontend{key, word});
+  } else if (now->second != word) {
+    sections.updates.emplace_back(op::UpdateFrontend{key, word});
+    sections.updates.emplace_back(op::Grace{});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void remove_pool(const PoolRecord& pool, Sections& sections) {
+  sections.zeroed.emplace_back(op::StorePool{pool.id, {}});
+  sections.cleared.emplace_back(op::PutPoolName{pool.id, {}});
+  sections.released_pools.push_back(pool.id);
+  if (pool.length) sections.released_slots.emplace_back(pool.first, pool.length);
+}
+
+void pool_ops(const Planner::State& state, const PoolPlan& pool, Sections& sections) {
+  const auto& names = state.shadow.pool_names;
+  const std::uint32_t id = pool.record.id;
+  if (id >= names.size() || std::memcmp(&names[id], &pool.name, sizeof pool.name) != 0) {
+    sections.names.emplace_back(op::PutPoolName{id, pool.name});
+  }
+  if (!pool.changed) return;
+  if (pool.moved && pool.record.length) {
+    op::PutSlots put{pool.record.first, {}, pool.layout.infos};
+    put.slots.reserve(pool.layout.members.size());
+    for (const std::uint32_t member : pool.layout.members) put.slots.push_back(pool.ids[member]);
+    sections.slots.emplace_back(std::move(put));
+  }
+  // Where the address of a pool that empties moves to another, a look-up may still stand before the
+  // old pool: it finds endpoints there until the address has moved, and is not refused.
+  const bool empties = id < state.shadow.pools.size() &&
+                       hf_pool_count(state.shadow.pools[id].word) != 0 &&
+                       hf_pool_count(pool.value.word) == 0;
+  (empties ? sections.emptied : sections.pools).emplace_back(op::StorePool{id, pool.value});
+}
+
+}  // namespace
+
+void frontend_ops(const Planner::State& state, std::vector<ServicePlan>& plans,
+                  Sections& sections) {
+  const FrontendMap wanted = wanted_frontends(plans);
+  for (ServicePlan& service : plans) {
+    for (const PoolPlan& pool : service.pools) {
+      for (const hf_frontend_key& key : pool.record.frontends) {
+        const std::uint32_t word = wanted.at(key);
+        if (hf_frontend_pool(word) != pool.record.id) continue;
+        if (put_frontend(state, key, word, sections)) service.changed = true;
+      }
+    }
+    if (!service.before) continue;
+    for (const auto& [port, pool] : service.before->pools) {
+      for (const hf_frontend_key& key : pool.frontends) {
+        const auto now = state.shadow.frontends.find(key);
+        if (wanted.contains(key) || now == state.shadow.frontends.end()) continue;
+        if (hf_frontend_pool(now->second) != pool.id) continue;
+        sections.deletes.emplace_back(op::DeleteFrontend{key});
+        service.changed = true;
+      }
+    }
+  }
+  for (const hf_frontend_key& key : state.stray_frontends) {
+    if (!wanted.contains(key)) sections.deletes.emplace_back(op::DeleteFrontend{key});
+  }
+}
+
+void service_ops(const Planner::State& state, const ServicePlan& service, Sections& sections) {
+  if (service.id && service.changed) {
+    sections.names.emplace_back(op::PutServiceName{service.id, service.name});
+  }
+  for (const PoolPlan& pool : service.pools) pool_ops(state, pool, sections);
+  if (!service.before) return;
+  for (const auto& [port, pool] : service.before->pools) {
+    const bool kept = std::any_of(service.pools.begin(), service.pools.end(),
+                                  [&](const PoolPlan& one) { return one.record.id == pool.id; });
+    if (!kept) remove_pool(pool, sections);
+  }
+  if (service.id == 0) {
+    sections.cleared.emplace_back(op::PutServiceName{service.before->id, {}});
+    sections.released_services.push_back(service.before->id);
+  }
+}
+
+void stray_ops(const Planner::State& state, Sections& sections) {
+  for (const PoolRecord& pool : state.stray_pools) remove_pool(pool, sections);
+}
+
+// Adding: what is named before what names it. Removing is the reverse, with a grace period before
+// each kind of thing that a running program may have reached through the kind before it.
+Diff assemble(Sections& sections, std::uint64_t generation) {
+  Diff diff;
+  const bool unpublished = !sections.deletes.empty() || !sections.released_slots.empty() ||
+                           !sections.released_pools.empty();
+  std::vector<Op>* const adding[] = {&sections.names,   &sections.endpoints, &sections.slots,
+                                     &sections.pools,   &sections.inserts,   &sections.updates,
+                                     &sections.emptied, &sections.deletes,   &sections.zeroed,
+                                     &sections.cleared};
+  std::size_t count = 3;
+  for (const auto* ops : adding) count += ops->size();
+  diff.ops.reserve(count);
+  for (auto* ops : adding) {
+    std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
+    const bool grace =
+        ops == &sections.deletes ? unpublished : ops == &sections.zeroed && !ops->empty();
+    if (grace) diff.ops.emplace_back(op::Grace{});
+    *ops = {};
+  }
+  diff.ops.emplace_back(op::PutMeta{1, generation});
+  return diff;
+}
+
+}  // namespace holdfast
