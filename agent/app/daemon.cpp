@@ -162,11 +162,11 @@ void Daemon::restore_last_known_good(const Restored& restored) {
 void Daemon::start_sources() {
   for (SourceState& source : sources_) {
     source.source->start(
-        [this, &source](SourceUpdate update) { on_update(source, std::move(update)); });
+        [this, &source](const SourceUpdate& update) { on_update(source, update); });
   }
 }
 
-void Daemon::on_update(SourceState& source, SourceUpdate update) {
+void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   if (stopping_) return;
   for (const Problem& problem : update.problems) {
     if (std::find(source.problems.begin(), source.problems.end(), problem) ==

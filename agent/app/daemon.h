@@ -54,7 +54,7 @@ class Daemon {
   Result<> open_dataplane();
   void restore_last_known_good(const Restored& restored);
   void start_sources();
-  void on_update(SourceState& source, SourceUpdate update);
+  void on_update(SourceState& source, const SourceUpdate& update);
   void carry(SourceState& source, const std::vector<Admitted>& admitted);
   void program(const Generation& generation);
   void attach_when_complete();

@@ -78,6 +78,7 @@ int check_catalog(const Env& env, const Options& options) {
     origins.push_back(std::move(objects));
   }
   std::vector<const kubernetes::Objects*> pointers;
+  pointers.reserve(origins.size());
   for (const auto& one : origins) pointers.push_back(&one);
   const auto services = kubernetes::assemble(pointers, {options.config.node_name}, problems);
   std::map<std::tuple<IpAddress, std::uint16_t, Protocol>, ServicePtr> owners;

@@ -22,7 +22,11 @@ void print_level(std::ostream& out, const std::string& path) {
     // An alias leads to the same words; the script makes it canonical first.
     bool alias = false;
     for (const auto& [name, other] : aliases()) alias = alias || word == other;
-    if (!alias) print_level(out, path.empty() ? word : path + " " + word);
+    if (alias) continue;
+    std::string next = path;
+    if (!next.empty()) next += ' ';
+    next += word;
+    print_level(out, next);
   }
 }
 

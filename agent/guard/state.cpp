@@ -55,7 +55,7 @@ ServicePtr hold_readiness(const Service& before) {
 
 ServicePtr AccidentWatch::settle(Guard::State& state, const ServiceChange& change, TimePoint now) {
   const auto entry = state.entries.find(change.key);
-  const ServicePtr before = entry == state.entries.end() ? nullptr : entry->second.admitted;
+  ServicePtr before = entry == state.entries.end() ? nullptr : entry->second.admitted;
   const bool watched =
       state.settings.enabled && change.now && before && change.now->policy.guard == GuardMode::hold;
   const auto known = losses_.find(change.key);

@@ -113,8 +113,9 @@ void service_ops(const Planner::State& state, const ServicePlan& service, Sectio
   for (const PoolPlan& pool : service.pools) pool_ops(state, pool, sections);
   if (!service.before) return;
   for (const auto& [port, pool] : service.before->pools) {
-    const bool kept = std::any_of(service.pools.begin(), service.pools.end(),
-                                  [&](const PoolPlan& one) { return one.record.id == pool.id; });
+    const bool kept =
+        std::any_of(service.pools.begin(), service.pools.end(),
+                    [id = pool.id](const PoolPlan& one) { return one.record.id == id; });
     if (!kept) remove_pool(pool, sections);
   }
   if (service.id == 0) {

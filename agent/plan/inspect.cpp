@@ -41,6 +41,7 @@ std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, s
     view.endpoint.held = view.state == HF_MEMBER_HELD;
   }
   std::vector<EndpointView> result;
+  result.reserve(members.size());
   for (auto& [id, view] : members) result.push_back(std::move(view));
   std::sort(result.begin(), result.end(), [](const EndpointView& a, const EndpointView& b) {
     return std::tie(a.endpoint.address, a.endpoint.port, a.id) <

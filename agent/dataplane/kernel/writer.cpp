@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <cerrno>
 #include <cstring>
@@ -30,7 +31,7 @@ struct Perform {
     if (one.cell + cells > writer.capacity_.strings) return beyond("strings", one.cell);
     char* area = writer.mappings_.array<char>("strings") + std::size_t{one.cell} * HF_STRING_CELL;
     std::memset(area, 0, cells * HF_STRING_CELL);
-    std::memcpy(area, one.text.data(), one.text.size());
+    std::copy(one.text.begin(), one.text.end(), area);
     return {};
   }
   Result<> operator()(const op::PutServiceName& one) {
