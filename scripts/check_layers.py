@@ -21,6 +21,7 @@ ALLOWED = {
     "snapshot": ["base", "model", "catalog", "guard"],
     "dataplane/kernel": ["base", "model", "dataplane"],
     "admin": ["base"],
+    "net": ["base"],
     "app": ["base", "model", "sources", "sources/kubernetes", "sources/file", "guard", "config",
             "catalog", "dataplane", "dataplane/kernel", "plan", "reconcile", "snapshot", "admin"],
     "daemon": ["base", "config", "app"],
@@ -33,10 +34,10 @@ LIBRARIES = {
     r"<(bpf|linux/bpf)[/.]": ["dataplane/kernel"],
     r'"[a-z_]+\.skel\.h"': ["dataplane/kernel"],
     r"<yaml-cpp/": ["sources"],
-    r"<boost/asio": ["sources/file", "admin", "app", "daemon"],
-    r"<boost/beast": ["admin"],
+    r"<boost/asio": ["sources/file", "admin", "net", "app", "daemon"],
+    r"<boost/beast": ["admin", "net"],
     r"<spdlog/": ["app"],
-    r"<openssl/": ["snapshot"],
+    r"<openssl/": ["snapshot", "net"],
     r"<CLI/": ["cli", "daemon"],
 }
 

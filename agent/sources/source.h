@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interface of every source. Adding one is a folder and a row in sources/registry.cpp.
-// A source lives on the daemon's one loop, never sees a map, and never ends the process.
+// The interface of every source. Adding one is a folder, a row in config/ and one in
+// app/sources.cpp. A source lives on the daemon's one loop, never sees a map, and never ends the
+// process.
 #pragma once
 
 #include <chrono>
@@ -9,17 +10,24 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "agent/base/result.h"
 #include "agent/sources/update.h"
 
 namespace holdfast {
 
 struct SourceStatus {
   std::string name;
-  std::string kind;   // "file", ...
-  std::string state;  // "starting", "current", "degraded" (part of it in doubt), "failed"
+  std::string kind;  // "file", "kubernetes", ...
+  // "starting", "current", "degraded" (part of it in doubt), "failed" (nothing of it reached or
+  // read), "refused" (another cluster answers).
+  std::string state;
   std::optional<std::chrono::system_clock::time_point> last_confirmed;  // confirmed current
   std::string last_error;                                               // "" when there is none now
+  // Facts of this kind of source, in order, for `source list -o wide` and JSON ("relists": "2").
+  std::vector<std::pair<std::string, std::string>> details;
 };
 
 class Source {
@@ -32,6 +40,17 @@ class Source {
   virtual void start(Sink sink) = 0;
   virtual void stop() = 0;
   virtual SourceStatus status() const = 0;
+
+  // Evidence that flows back: the guard holds something of this source. It then asks again by
+  // itself until nothing is held (design.md 4.10). Sources that always say all they know ignore it.
+  virtual void doubt(bool /*held*/) {}
+  // What the next life needs to reach the control plane and to know it again (one line of JSON);
+  // kept in the snapshot. "": nothing.
+  virtual std::string memory() const { return ""; }
+  // Before start(): the memory of an earlier life. What cannot be read is ignored.
+  virtual void restore(const std::string& /*memory*/) {}
+  // An operator's word that what the source refuses as a whole is to be trusted (another cluster).
+  virtual Result<> confirm() { return fail(Errc::not_found, "this source refuses nothing"); }
 };
 
 }  // namespace holdfast

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,10 +28,35 @@ struct Problem {
   auto operator<=>(const Problem&) const = default;
 };
 
+// How a source knows what it says.
+enum class Basis : std::uint8_t {
+  event,  // it saw the change happen
+  list,   // it asked for all there is: what is absent, or not ready any more, explains nothing
+};
+
+struct EndpointAddress {
+  IpAddress address;
+  std::uint16_t port = 0;
+
+  auto operator<=>(const EndpointAddress&) const = default;
+};
+
 struct ServiceChange {
   ServiceKey key;
   ServicePtr now;          // nullptr: the source does not list it any more
   bool explained = false;  // an event explains every removal in this change
+  Basis basis = Basis::event;
+  // Without `explained`: the endpoints whose removal an event explains all the same (they were
+  // seen terminating, or a modified slice dropped them while a ready one stays). Sorted.
+  std::vector<EndpointAddress> explained_endpoints = {};
+};
+
+// Who has an address now, of services or of none (a headless slice): an address whose owner
+// changed leaves every hold (design.md 4.4).
+struct AddressClaim {
+  IpAddress address;
+  std::uint16_t port = 0;  // 0: the claim names no port
+  Identity identity;
 };
 
 // A part of the source that cannot be trusted: its absences explain nothing.
@@ -41,12 +68,15 @@ struct Doubt {
 };
 
 // One answer of a source. A removal (of a service or of an endpoint) is explained if its change is
-// marked so, or its origin is in `confirmed_origins`, or its origin is not known ("") and there is
-// no doubt at all.
+// marked so, or its origin is in `confirmed_origins`. A source without parts (origin "") explains
+// by its changes alone.
 struct SourceUpdate {
   std::string source;
   std::string revision;   // for status only
   bool complete = false;  // with this update the source has said all it knows in this life
+  // This update ends a complete list: what it held back is absent once more (design.md 4.3).
+  bool list = false;
+  std::vector<AddressClaim> claims = {};
   std::vector<ServiceChange> changes;
   std::set<std::string> confirmed_origins;  // read whole, parsed, not empty
   std::vector<Doubt> doubts;                // replaces the doubts of the update before
