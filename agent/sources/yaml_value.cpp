@@ -3,6 +3,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -30,6 +31,10 @@ class Events : public YAML::EventHandler {
                 const std::string& text) override {
     Value value;
     if (tag == "?") {  // plain
+      // YAML 1.2 has no merge; taking it for a common key would lose what it merges without a word.
+      if (text == "<<" && builder_.expects_key()) {
+        throw ParseStop(line(mark), column(mark), "merge keys ('<<') are not read; write them out");
+      }
       value = plain_scalar(text, line(mark), column(mark));
     } else {
       value.type = Value::Type::string;
@@ -120,17 +125,45 @@ class Events : public YAML::EventHandler {
   std::size_t expanded_ = 0;
 };
 
+struct Place {
+  int line = 1;
+  int column = 1;
+};
+
+// YAML forbids control characters; yaml-cpp lets them into names, and takes some for the end.
+void refuse_control_characters(std::string_view text) {
+  Place at;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f) {
+      throw ParseStop(at.line, at.column,
+                      "control character " + std::to_string(byte) + "; the file may be damaged");
+    }
+    at = letter == '\n' ? Place{at.line + 1, 1} : Place{at.line, at.column + 1};
+  }
+}
+
 }  // namespace
 
 std::vector<Value> parse_yaml(std::string_view text, const ParseLimits& limits) {
+  refuse_control_characters(text);
   Events events(limits);
+  std::string whole(text);
+  // yaml-cpp takes a quoted string that the end of the text cuts off for a complete one, so that a
+  // lost quote would swallow all that follows. Inside a string it refuses a mark of document end.
+  if (!whole.ends_with('\n')) whole += '\n';
+  const auto lines = std::count(whole.begin(), whole.end(), '\n');
+  whole += "...\n";
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream(whole);
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(events)) {
     }
   } catch (const YAML::Exception& error) {
-    throw ParseStop(error.mark.line + 1, error.mark.column + 1, error.msg);
+    const bool past_end = error.mark.line >= lines;
+    throw ParseStop(
+        error.mark.line + 1, error.mark.column + 1,
+        past_end ? "the text ends inside a string, list or mapping that is not closed" : error.msg);
   }
   return std::move(events.documents);
 }
