@@ -57,12 +57,22 @@ class Loader {
     }
   }
 
-  Take text(std::string& into, bool path = false) {
-    return [this, &into, path](const Value& value) {
+  Take text(std::string& into) {
+    return [this, &into](const Value& value) {
       if (value.type != Value::Type::string || value.text.empty()) {
         problem(value, fmt::format("expected a string, not '{}'", value.text));
-      } else if (path && value.text[0] != '/' && value.text != "auto") {
-        problem(value, fmt::format("expected an absolute path, not '{}'", value.text));
+      } else {
+        into = value.text;
+      }
+    };
+  }
+  Take path(std::string& into, bool or_auto = false) {
+    return [this, &into, or_auto](const Value& value) {
+      if (value.type != Value::Type::string || value.text.empty()) {
+        problem(value, fmt::format("expected a string, not '{}'", value.text));
+      } else if (value.text[0] != '/' && !(or_auto && value.text == "auto")) {
+        problem(value, fmt::format("expected an absolute path{}, not '{}'",
+                                   or_auto ? " or auto" : "", value.text));
       } else {
         into = value.text;
       }
@@ -124,7 +134,8 @@ struct KindRow {
 
 bool load_file(Loader& loader, const Value& value, SourceConfig& source) {
   FileSourceConfig file;
-  loader.section(value, "file", {{"path", loader.text(file.path, true)}});
+  loader.section(value, "file", {{"path", loader.path(file.path)}});
+  if (file.path.empty() && value.find("path")) return false;  // told already
   if (file.path.empty()) {
     loader.problem(value, "file.path is missing: a file, or a directory of *.yaml and *.json");
     return false;
@@ -184,14 +195,16 @@ void check_listen(Loader& loader, const Value& value, std::string& into) {
   const std::string& text = value.text;
   const auto colon = text.rfind(':');
   std::string host = colon == std::string::npos ? "" : text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
+  // IPv6 in brackets and only so: "::1:9464" is an address itself.
+  const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (brackets) host = host.substr(1, host.size() - 2);
+  const bool good_host = IpAddress::parse(host) && brackets == (host.find(':') != host.npos);
   const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
   const bool digits = !port.empty() && port.size() <= 5 &&
                       port.find_first_not_of("0123456789") == std::string::npos;
   if (text == "none") {
     into.clear();
-  } else if (digits && std::stoi(port) <= 65535 && IpAddress::parse(host)) {
+  } else if (digits && std::stoi(port) <= 65535 && good_host) {
     into = text;
   } else {
     loader.problem(value, fmt::format("expected ADDRESS:PORT or none, not '{}'", text));
@@ -213,8 +226,8 @@ void load_all(Loader& loader, const Value& root, Config& config) {
         [&](const Value& v) {
           loader.section(
               v, "dataplane",
-              {{"cgroup", loader.text(config.cgroup, true)},
-               {"bpffs", loader.text(config.bpffs, true)},
+              {{"cgroup", loader.path(config.cgroup, true)},
+               {"bpffs", loader.path(config.bpffs)},
                {"capacity", [&](const Value& c) {
                   loader.section(
                       c, "dataplane.capacity",
@@ -222,12 +235,12 @@ void load_all(Loader& loader, const Value& root, Config& config) {
                        {"endpoints", loader.number(config.capacity_endpoints, 1, 1 << 22, true)}});
                 }}});
         }},
-       {"state_dir", loader.text(config.state_dir, true)},
+       {"state_dir", loader.path(config.state_dir)},
        {"admin",
         [&](const Value& v) {
           loader.section(
               v, "admin",
-              {{"socket", loader.text(config.admin_socket, true)},
+              {{"socket", loader.path(config.admin_socket)},
                {"listen", [&](const Value& l) { check_listen(loader, l, config.admin_listen); }}});
         }},
        {"guard",
