@@ -1,5 +1,5 @@
-# bpf_object(name source): compiles a BPF object and generates its skeleton, usable through the
-# interface target `<name>_skel` as #include "<name>.skel.h".
+# bpf_object(name source [included...]): compiles a BPF object and generates its skeleton, usable
+# through the interface target `<name>_skel` as #include "<name>.skel.h".
 find_program(BPF_CLANG NAMES clang clang-14 clang-16 clang-18 REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
 set(BPF_OUTPUT ${CMAKE_BINARY_DIR}/bpf)
@@ -27,7 +27,7 @@ function(bpf_object name source)
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${BPF_CLANG} ${BPF_FLAGS} -c ${source} -o ${object}
-    DEPENDS ${source} ${headers}
+    DEPENDS ${source} ${headers} ${ARGN}
     COMMENT "BPF ${name}")
   add_custom_command(
     OUTPUT ${skeleton}
