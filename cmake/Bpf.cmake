@@ -9,7 +9,9 @@ file(MAKE_DIRECTORY ${BPF_OUTPUT})
 execute_process(COMMAND ${CMAKE_C_COMPILER} -print-multiarch OUTPUT_VARIABLE multiarch
                 OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 set(BPF_FLAGS -g -O2 -target bpf -mcpu=v3 -std=gnu11 -Wall -Wextra -Wno-missing-declarations -Werror
-    -I${CMAKE_SOURCE_DIR}/include -I${CMAKE_SOURCE_DIR})
+    -I${CMAKE_SOURCE_DIR}/include -I${CMAKE_SOURCE_DIR}
+    # The object's line information goes into the programs: the same bytes wherever it was built.
+    -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -fdebug-compilation-dir=.)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   list(APPEND BPF_FLAGS -D__TARGET_ARCH_arm64)
 else()

@@ -24,7 +24,7 @@ ALLOWED = {
     "net": ["base"],
     "app": ["base", "model", "sources", "sources/kubernetes", "sources/file", "guard", "config",
             "catalog", "dataplane", "dataplane/kernel", "plan", "reconcile", "snapshot", "admin"],
-    "daemon": ["base", "config", "app"],
+    "daemon": ["base", "config", "dataplane/kernel", "app"],
     "cli": ["base", "model", "sources", "sources/kubernetes", "sources/file", "guard", "config",
             "dataplane", "dataplane/kernel", "plan", "admin"],
 }

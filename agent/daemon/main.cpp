@@ -11,6 +11,7 @@
 #include "agent/app/daemon.h"
 #include "agent/app/log.h"
 #include "agent/config/config.h"
+#include "agent/dataplane/kernel/kernel.h"
 
 extern char** environ;
 
@@ -47,13 +48,25 @@ int run(Config config) {
   return 1;
 }
 
+// For hosts and nodes where nobody has mounted it: the one thing that needs more than holdfastd
+// has.
+int mount_and_exit(const Config& config) {
+  const auto mounted = mount_bpffs(config.bpffs);
+  if (!mounted) {
+    std::cerr << mounted.error().what << "\n";
+    return 1;
+  }
+  std::cout << (*mounted ? "mounted bpffs for " : "bpffs is there for ") << config.bpffs << "\n";
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Holdfast daemon: keeps the connections of this node going where they should."};
   std::string path = kDefaultConfigPath;
   Overrides flags;
-  bool check = false;
+  bool check = false, mount = false;
   auto* named = app.add_option("--config", path, "configuration file")->capture_default_str();
   app.add_option("--cgroup", flags.cgroup, "cgroup2 directory to attach at");
   app.add_option("--bpffs", flags.bpffs, "directory on bpffs for maps and links");
@@ -61,6 +74,7 @@ int main(int argc, char** argv) {
   app.add_option("--admin-socket", flags.admin_socket, "unix socket of the admin API");
   app.add_option("--node-name", flags.node_name, "this node's name");
   app.add_flag("--check", check, "validate the configuration and exit");
+  app.add_flag("--mount-bpffs", mount, "mount bpffs where dataplane.bpffs needs it, and exit");
   app.set_version_flag("--version", HOLDFAST_VERSION);
   try {
     app.parse(argc, argv);
@@ -79,6 +93,7 @@ int main(int argc, char** argv) {
     std::cout << path << ": ok\n";
     return 0;
   }
+  if (mount) return mount_and_exit(*config);
   try {
     return run(std::move(*config));
   } catch (const std::exception& error) {  // a bug or no memory; maps and links go on serving

@@ -75,4 +75,8 @@ class PinnedReader {
 // is held) and `force` is false. Idempotent; returns what was removed, one path a line.
 Result<std::vector<std::string>> uninstall(const std::string& bpffs, bool force);
 
+// Mounts bpffs at the parent of `bpffs` unless one is there; true: it did. Needs CAP_SYS_ADMIN. In
+// a mount namespace whose mounts do not propagate, only that namespace gets it.
+Result<bool> mount_bpffs(const std::string& bpffs);
+
 }  // namespace holdfast
