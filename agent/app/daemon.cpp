@@ -50,7 +50,8 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       verify_timer_(loop),
       snapshot_timer_(loop),
       watchdog_timer_(loop),
-      first_words_timer_(loop) {}
+      first_words_timer_(loop),
+      waiters_timer_(loop) {}
 
 Daemon::~Daemon() = default;
 
@@ -85,6 +86,11 @@ Result<> Daemon::start() {
     if (!error) on_signal(signal);
   });
   start_sources();
+  // What systemd starts after us waits for a last known good, never for a first catalog: its
+  // control plane may be among those that wait. /readyz goes on saying what is missing.
+  after(waiters_timer_, kFirstWords, [this] {
+    if (!attached_) notify("READY=1\nSTATUS=waiting for a first catalog");
+  });
   feed_watchdog();
   after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
   return {};

@@ -90,7 +90,7 @@ class Daemon {
   admin::Server admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
-      snapshot_timer_, watchdog_timer_, first_words_timer_;
+      snapshot_timer_, watchdog_timer_, first_words_timer_, waiters_timer_;
   bool attached_ = false;
   bool snapshot_due_ = false;  // the timer runs
   bool stopping_ = false;

@@ -8,7 +8,7 @@ holdfast_packages_build=(g++ cmake ninja-build pkg-config clang-14 llvm-14 bpfto
   ccache mold)
 holdfast_packages_demo=(iproute2 python3 curl)
 holdfast_packages_test=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14 clang-tidy-14
-  shellcheck scdoc iproute2 python3 curl)
+  shellcheck scdoc iproute2 python3 curl strace systemd)
 
 # install_packages GROUP...: installs what is missing of the groups, and says so.
 install_packages() {
