@@ -88,10 +88,10 @@ struct Decoder {
 }  // namespace
 
 void decode(const Value& document, const std::string& file, Objects& into,
-            std::vector<Problem>& problems) {
+            std::vector<Problem>& problems, const std::string& implied_kind) {
   const std::size_t services = into.services.size(), slices = into.slices.size(),
                     nodes = into.nodes.size();
-  Decoder{file, into, problems}.document(document, "");
+  Decoder{file, into, problems}.document(document, implied_kind);
   const Text origin(file);
   for (std::size_t one = services; one < into.services.size(); ++one)
     into.services[one].origin = origin;

@@ -79,8 +79,9 @@ struct Objects {
 
 // Decodes one document (an object or a List, nested Lists too). A bad object is reported and left
 // out; a bad endpoint or port is reported and left out of its object; the others go on.
+// `implied_kind` is of an object that says none: the API leaves it out of a list's items.
 void decode(const Value& document, const std::string& file, Objects& into,
-            std::vector<Problem>& problems);
+            std::vector<Problem>& problems, const std::string& implied_kind = "");
 
 struct NodeContext {
   std::string name;  // this node: internalTrafficPolicy Local

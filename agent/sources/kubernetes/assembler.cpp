@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/sources/kubernetes/assembler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::kubernetes {
+namespace {
+
+template <class Map, class Key>
+void decrement(Map& counts, const Key& key) {
+  const auto found = counts.find(key);
+  if (found != counts.end() && --found->second == 0) counts.erase(found);
+}
+
+// By port name, as Kubernetes matches them. A slice for all ports serves the service's own.
+std::optional<std::uint16_t> port_of(const SliceObject& slice, const Pool& pool) {
+  if (slice.all_ports) return pool.service_port;
+  for (const SlicePort& port : slice.ports) {
+    if (port.name == pool.port_name && port.protocol == pool.protocol) {
+      return port.port.value_or(pool.service_port);
+    }
+  }
+  return std::nullopt;
+}
+
+Endpoint endpoint_of(const SliceObject& slice, const ServiceObject& object,
+                     const SliceEndpoint& one, const IpAddress& address, std::uint16_t port) {
+  Endpoint endpoint;
+  endpoint.address = address;
+  endpoint.port = port;
+  endpoint.weight = slice.weight.value_or(object.weight.value_or(100));
+  endpoint.ready = one.ready;
+  endpoint.serving = one.serving;
+  endpoint.terminating = one.terminating;
+  endpoint.identity = one.identity;
+  endpoint.node = one.node;
+  endpoint.zone = one.zone;
+  endpoint.origin = slice.origin;
+  return endpoint;
+}
+
+}  // namespace
+
+Assembler::Prefix Assembler::prefix_of(const IpAddress& address) {
+  Prefix prefix{};
+  std::copy_n(address.bytes.begin(), address.is_v4() ? 14 : 8, prefix.begin());
+  return prefix;
+}
+
+void Assembler::put(ServiceObject object) {
+  const ServiceKey key = object.key;
+  Known& known = services_[key];
+  drop_frontends(known);
+  known.object = std::move(object);
+  count_frontends(known);
+  touched_.insert(key);
+}
+
+void Assembler::remove_service(const ServiceKey& key) {
+  const auto found = services_.find(key);
+  if (found == services_.end()) return;
+  drop_frontends(found->second);
+  services_.erase(found);
+  touched_.insert(key);
+}
+
+void Assembler::put(SliceObject object) {
+  const ServiceKey name{object.name_space, object.name};
+  remove_slice(name);
+  for (const SliceEndpoint& one : object.endpoints) {
+    for (const IpAddress& address : one.addresses) ++prefixes_[prefix_of(address)];
+  }
+  slices_of_[object.service].insert(name);
+  touched_.insert(object.service);
+  slices_.emplace(name, std::move(object));
+}
+
+void Assembler::remove_slice(const ServiceKey& name) {
+  const auto found = slices_.find(name);
+  if (found == slices_.end()) return;
+  const SliceObject& slice = found->second;
+  for (const SliceEndpoint& one : slice.endpoints) {
+    for (const IpAddress& address : one.addresses) decrement(prefixes_, prefix_of(address));
+  }
+  const auto of = slices_of_.find(slice.service);
+  of->second.erase(name);
+  if (of->second.empty()) slices_of_.erase(of);
+  touched_.insert(slice.service);
+  slices_.erase(found);
+}
+
+void Assembler::put(NodeObject object) {
+  std::vector<IpAddress>& addresses = nodes_[object.name];
+  if (addresses == object.addresses) return;  // a node's heartbeat changes nothing here
+  for (const IpAddress& address : addresses) decrement(node_addresses_, address);
+  for (const IpAddress& address : object.addresses) ++node_addresses_[address];
+  addresses = std::move(object.addresses);
+  recount_node_ports();
+}
+
+void Assembler::remove_node(const std::string& name) {
+  const auto found = nodes_.find(name);
+  if (found == nodes_.end()) return;
+  for (const IpAddress& address : found->second) decrement(node_addresses_, address);
+  nodes_.erase(found);
+  recount_node_ports();
+}
+
+// NodePorts are served on the nodes' addresses, so each of their services follows.
+void Assembler::recount_node_ports() {
+  for (auto& [key, known] : services_) {
+    const auto& ports = known.object.ports;
+    if (std::none_of(ports.begin(), ports.end(), [](const auto& port) { return port.node_port; }))
+      continue;
+    drop_frontends(known);
+    count_frontends(known);
+    touched_.insert(key);
+  }
+}
+
+const ServiceObject* Assembler::service(const ServiceKey& key) const {
+  const auto found = services_.find(key);
+  return found == services_.end() ? nullptr : &found->second.object;
+}
+
+const SliceObject* Assembler::slice(const ServiceKey& name) const {
+  const auto found = slices_.find(name);
+  return found == slices_.end() ? nullptr : &found->second;
+}
+
+void Assembler::count_frontends(Known& known) {
+  known.frontends.clear();
+  if (!known.object.ours) return;
+  for (const Pool& pool : pools_of(known.object)) {
+    for (const Frontend& one : pool.frontends) {
+      const Address address{one.address, one.port, pool.protocol};
+      known.frontends.push_back(address);
+      if (frontends_[address]++ == 0) touch_loops(address);
+    }
+  }
+}
+
+void Assembler::drop_frontends(const Known& known) {
+  for (const Address& address : known.frontends) {
+    decrement(frontends_, address);
+    if (!frontends_.contains(address)) touch_loops(address);
+  }
+}
+
+// An endpoint at a service's own address is a loop, so a frontend that comes or goes concerns the
+// services with such an endpoint. There are none unless somebody errs: the prefixes tell at once.
+void Assembler::touch_loops(const Address& frontend) {
+  const IpAddress& address = std::get<0>(frontend);
+  if (!prefixes_.contains(prefix_of(address))) return;
+  for (const auto& [name, slice] : slices_) {
+    for (const SliceEndpoint& one : slice.endpoints) {
+      if (std::find(one.addresses.begin(), one.addresses.end(), address) != one.addresses.end()) {
+        touched_.insert(slice.service);
+      }
+    }
+  }
+}
+
+std::vector<Pool> Assembler::pools_of(const ServiceObject& object) const {
+  std::vector<Pool> pools;
+  for (const ServicePort& port : object.ports) {
+    for (const std::uint8_t family : {std::uint8_t{4}, std::uint8_t{6}}) {
+      Pool pool;
+      pool.port_name = port.name;
+      pool.service_port = port.port;
+      pool.protocol = port.protocol;
+      pool.family = family;
+      const auto add = [&](const IpAddress& address, std::uint16_t number, FrontendKind kind) {
+        if (address.family() == family && number)
+          pool.frontends.push_back({address, number, kind, false});
+      };
+      for (const auto& one : object.cluster_ips) add(one, port.port, FrontendKind::cluster_ip);
+      const bool served = !pool.frontends.empty();
+      for (const auto& one : object.external_ips) add(one, port.port, FrontendKind::external_ip);
+      for (const auto& one : object.load_balancer_ips)
+        add(one, port.port, FrontendKind::load_balancer);
+      if (served && port.node_port) {
+        for (const auto& [one, count] : node_addresses_)
+          add(one, port.node_port, FrontendKind::node_port);
+        const IpAddress loopback = *IpAddress::parse(family == 4 ? "127.0.0.1" : "::1");
+        pool.frontends.push_back({loopback, port.node_port, FrontendKind::node_port, true});
+      }
+      std::sort(pool.frontends.begin(), pool.frontends.end());
+      pool.frontends.erase(std::unique(pool.frontends.begin(), pool.frontends.end()),
+                           pool.frontends.end());
+      if (!pool.frontends.empty()) pools.push_back(std::move(pool));
+    }
+  }
+  std::sort(pools.begin(), pools.end(), [](const Pool& a, const Pool& b) {
+    return std::tie(a.service_port, a.protocol, a.family) <
+           std::tie(b.service_port, b.protocol, b.family);
+  });
+  return pools;
+}
+
+std::vector<Assembler::Change> Assembler::take() {
+  std::vector<Change> result;
+  for (const ServiceKey& key : touched_) {
+    Change change{key, nullptr, {}};
+    const auto known = services_.find(key);
+    if (known != services_.end() && known->second.object.ours) {
+      const ServiceObject& object = known->second.object;
+      Service service;
+      service.key = key;
+      service.created_at = object.created_at;
+      service.origin = object.origin;
+      service.policy = object.policy;
+      service.pools = pools_of(object);
+      if (!service.pools.empty()) {
+        add_endpoints(object, service, change.problems);
+        change.now = std::make_shared<const Service>(std::move(service));
+      }
+    }
+    result.push_back(std::move(change));
+  }
+  touched_.clear();
+  return result;
+}
+
+void Assembler::add_endpoints(const ServiceObject& object, Service& service,
+                              std::vector<Problem>& problems) const {
+  const auto names = slices_of_.find(service.key);
+  if (names == slices_of_.end()) return;
+  for (Pool& pool : service.pools) {
+    std::map<std::pair<IpAddress, std::uint16_t>, Endpoint> unique;
+    for (const ServiceKey& name : names->second) {
+      const SliceObject& slice = slices_.at(name);
+      if (slice.family == pool.family) add_slice(slice, object, pool, unique, problems);
+    }
+    pool.endpoints.reserve(unique.size());
+    for (auto& [address, endpoint] : unique) pool.endpoints.push_back(std::move(endpoint));
+  }
+}
+
+void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object, const Pool& pool,
+                          std::map<std::pair<IpAddress, std::uint16_t>, Endpoint>& unique,
+                          std::vector<Problem>& problems) const {
+  const auto target = port_of(slice, pool);
+  if (!target) return;
+  for (const SliceEndpoint& one : slice.endpoints) {
+    if (object.local_only && one.node.get() != node_.name) continue;
+    for (const IpAddress& address : one.addresses) {
+      if (frontends_.contains({address, *target, pool.protocol})) {
+        problems.push_back(
+            {slice.origin.get(), 0, 0,
+             "EndpointSlice " + ServiceKey{slice.name_space, slice.name}.to_string(),
+             fmt::format("endpoint {} is a service's own address: a loop; it is left out",
+                         format_host_port(address, *target))});
+        continue;
+      }
+      Endpoint endpoint = endpoint_of(slice, object, one, address, *target);
+      const auto [known, fresh] = unique.try_emplace({address, *target}, endpoint);
+      if (!fresh && !known->second.ready && endpoint.ready) known->second = std::move(endpoint);
+    }
+  }
+}
+
+}  // namespace holdfast::kubernetes

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects in, services out, one change at a time: the cost of a change follows the change. Pure.
+// The file source fills one anew for each reading; the API source keeps one for its whole life.
+#pragma once
+
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "agent/sources/kubernetes/objects.h"
+
+namespace holdfast::kubernetes {
+
+class Assembler {
+ public:
+  explicit Assembler(NodeContext node) : node_(std::move(node)) {}
+
+  // Replaces the object of the same name. Slices are named namespace/name, as services are.
+  void put(ServiceObject object);
+  void put(SliceObject object);
+  void put(NodeObject object);
+  void remove_service(const ServiceKey& key);
+  void remove_slice(const ServiceKey& name);
+  void remove_node(const std::string& name);
+
+  const ServiceObject* service(const ServiceKey& key) const;
+  const SliceObject* slice(const ServiceKey& name) const;
+
+  struct Change {
+    ServiceKey key;
+    ServicePtr now;  // nullptr: gone, or no service of ours
+    std::vector<Problem> problems;
+  };
+  // The services that were touched since the last call, assembled anew, in order of their keys.
+  std::vector<Change> take();
+
+ private:
+  using Address = std::tuple<IpAddress, std::uint16_t, Protocol>;
+  // The part of an address by which endpoints are looked for: IPv4 /16, IPv6 /64.
+  using Prefix = std::array<std::uint8_t, 14>;
+
+  struct Known {
+    ServiceObject object;
+    std::vector<Address> frontends;  // as counted in frontends_
+  };
+
+  static Prefix prefix_of(const IpAddress& address);
+  std::vector<Pool> pools_of(const ServiceObject& object) const;
+  void count_frontends(Known& known);
+  void drop_frontends(const Known& known);
+  void recount_node_ports();
+  void touch_loops(const Address& frontend);
+  void add_endpoints(const ServiceObject& object, Service& service,
+                     std::vector<Problem>& problems) const;
+  void add_slice(const SliceObject& slice, const ServiceObject& object, const Pool& pool,
+                 std::map<std::pair<IpAddress, std::uint16_t>, Endpoint>& unique,
+                 std::vector<Problem>& problems) const;
+
+  NodeContext node_;
+  std::map<ServiceKey, Known> services_;
+  std::map<ServiceKey, SliceObject> slices_;              // by their own names
+  std::map<ServiceKey, std::set<ServiceKey>> slices_of_;  // service -> slices
+  std::map<std::string, std::vector<IpAddress>> nodes_;   // node -> addresses
+  std::map<IpAddress, std::size_t> node_addresses_;       // how many nodes say so
+  std::map<Address, std::size_t> frontends_;              // how many services say so
+  std::map<Prefix, std::size_t> prefixes_;                // of endpoints, how many
+  std::set<ServiceKey> touched_;
+};
+
+}  // namespace holdfast::kubernetes
