@@ -87,7 +87,7 @@ constexpr std::array<Row, 8> kRows = {{{"weight", take_weight},
 
 }  // namespace
 
-Annotations read_annotations(const Reader& reader, const Value& metadata) {
+Annotations read_annotations(const Reader& reader, const Value& metadata, AnnotationsOf whose) {
   Annotations result;
   const Value* annotations = reader.member(metadata, "annotations", Value::Type::mapping);
   if (!annotations) return result;
@@ -100,6 +100,11 @@ Annotations read_annotations(const Reader& reader, const Value& metadata) {
     }
     if (!row) {
       reader.problem(key, fmt::format("unknown annotation {}", key.text));
+      continue;
+    }
+    if (whose == AnnotationsOf::slice && name != "weight") {
+      reader.problem(key,
+                     fmt::format("{} belongs on the Service; here it has no effect", key.text));
       continue;
     }
     const std::string expected =

@@ -11,18 +11,24 @@ class Firsts {
  public:
   explicit Firsts(std::vector<Problem>& problems) : problems_(problems) {}
 
-  bool first(const std::string& object, const Text& origin) {
-    const auto [known, fresh] = seen_.emplace(object, origin);
+  bool first(const std::string& object, const Text& origin, const Place& place) {
+    const auto [known, fresh] = seen_.emplace(object, Known{origin, place});
     if (!fresh) {
-      problems_.push_back({origin.get(), 0, 0, object,
-                           "is in " + known->second.get() + " already; that one is used"});
+      const auto& [there, at] = known->second;
+      problems_.push_back({origin.get(), place.line, place.column, object,
+                           "is in " + there.get() + " already, at line " + std::to_string(at.line) +
+                               "; that one is used"});
     }
     return fresh;
   }
 
  private:
   std::vector<Problem>& problems_;
-  std::map<std::string, Text> seen_;
+  struct Known {
+    Text origin;
+    Place place;
+  };
+  std::map<std::string, Known> seen_;
 };
 
 }  // namespace
@@ -33,16 +39,17 @@ std::vector<ServicePtr> assemble(const std::vector<const Objects*>& origins,
   Firsts firsts(problems);
   for (const Objects* objects : origins) {
     for (const NodeObject& one : objects->nodes) {
-      if (firsts.first("Node " + one.name, one.origin)) assembler.put(one);
+      if (firsts.first("Node " + one.name, one.origin, one.place)) assembler.put(one);
     }
   }
   for (const Objects* objects : origins) {
     for (const ServiceObject& one : objects->services) {
-      if (firsts.first("Service " + one.key.to_string(), one.origin)) assembler.put(one);
+      if (firsts.first("Service " + one.key.to_string(), one.origin, one.place)) assembler.put(one);
     }
     for (const SliceObject& one : objects->slices) {
       const ServiceKey name{one.name_space, one.name};
-      if (firsts.first("EndpointSlice " + name.to_string(), one.origin)) assembler.put(one);
+      if (firsts.first("EndpointSlice " + name.to_string(), one.origin, one.place))
+        assembler.put(one);
     }
   }
   std::vector<ServicePtr> result;

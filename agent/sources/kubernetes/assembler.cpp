@@ -41,6 +41,11 @@ Endpoint endpoint_of(const SliceObject& slice, const ServiceObject& object,
   return endpoint;
 }
 
+// Of two slices that name one endpoint while it moves between them, the more hopeful is believed.
+int usefulness(const Endpoint& endpoint) {
+  return endpoint.ready ? 2 : endpoint.serving ? 1 : 0;
+}
+
 }  // namespace
 
 Assembler::Prefix Assembler::prefix_of(const IpAddress& address) {
@@ -188,7 +193,11 @@ std::vector<Pool> Assembler::pools_of(const ServiceObject& object) const {
         pool.frontends.push_back({loopback, port.node_port, FrontendKind::node_port, true});
       }
       std::sort(pool.frontends.begin(), pool.frontends.end());
-      pool.frontends.erase(std::unique(pool.frontends.begin(), pool.frontends.end()),
+      // An address that is listed twice, as another kind, is one frontend: of its first kind.
+      const auto same = [](const Frontend& a, const Frontend& b) {
+        return a.address == b.address && a.port == b.port && a.host_scope == b.host_scope;
+      };
+      pool.frontends.erase(std::unique(pool.frontends.begin(), pool.frontends.end(), same),
                            pool.frontends.end());
       if (!pool.frontends.empty()) pools.push_back(std::move(pool));
     }
@@ -249,7 +258,7 @@ void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object,
     for (const IpAddress& address : one.addresses) {
       if (frontends_.contains({address, *target, pool.protocol})) {
         problems.push_back(
-            {slice.origin.get(), 0, 0,
+            {slice.origin.get(), one.place.line, one.place.column,
              "EndpointSlice " + ServiceKey{slice.name_space, slice.name}.to_string(),
              fmt::format("endpoint {} is a service's own address: a loop; it is left out",
                          format_host_port(address, *target))});
@@ -257,7 +266,8 @@ void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object,
       }
       Endpoint endpoint = endpoint_of(slice, object, one, address, *target);
       const auto [known, fresh] = unique.try_emplace({address, *target}, endpoint);
-      if (!fresh && !known->second.ready && endpoint.ready) known->second = std::move(endpoint);
+      if (!fresh && usefulness(known->second) < usefulness(endpoint))
+        known->second = std::move(endpoint);
     }
   }
 }

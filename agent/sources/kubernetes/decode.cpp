@@ -64,7 +64,8 @@ struct Decoder {
     }
     const Value* metadata = plain.member(value, "metadata", Value::Type::mapping);
     if (!metadata) {
-      plain.problem(value, "metadata is missing");
+      const Value* other = value.find("metadata");
+      if (!other || other->is_null()) plain.problem(value, "metadata is missing");
       return;
     }
     ServiceKey key{plain.text(*metadata, "namespace"), plain.text(*metadata, "name")};

@@ -16,6 +16,12 @@
 
 namespace holdfast::kubernetes {
 
+// Where in its file something stands, for problems found later; 0: not known.
+struct Place {
+  int line = 0;
+  int column = 0;
+};
+
 struct ServicePort {
   std::string name;
   std::uint16_t port = 0;
@@ -26,6 +32,7 @@ struct ServicePort {
 struct ServiceObject {
   ServiceKey key;
   Text origin;
+  Place place;
   std::int64_t created_at = 0;
   bool ours = true;         // false: headless, ExternalName, or labelled for another proxy
   bool local_only = false;  // internalTrafficPolicy: Local
@@ -48,11 +55,13 @@ struct SliceEndpoint {
   bool ready = true, serving = true, terminating = false;
   Identity identity;  // targetRef.uid; none given: of node and hostname
   Text node, zone;
+  Place place;
 };
 
 struct SliceObject {
   std::string name_space, name;
   Text origin;
+  Place place;
   ServiceKey service;  // label kubernetes.io/service-name
   int family = 4;      // addressType; FQDN slices are skipped
   std::vector<SlicePort> ports;
@@ -64,6 +73,7 @@ struct SliceObject {
 struct NodeObject {
   std::string name;
   Text origin;
+  Place place;
   std::string zone;
   std::vector<IpAddress> addresses;  // InternalIP and ExternalIP
 };

@@ -14,6 +14,11 @@ const Value* Reader::member(const Value& parent, std::string_view key, Value::Ty
   return nullptr;
 }
 
+bool Reader::typed(const Value& parent, std::string_view key, Value::Type type) const {
+  const Value* value = parent.find(key);
+  return !value || value->is_null() || member(parent, key, type);
+}
+
 std::string Reader::text(const Value& parent, std::string_view key) const {
   const Value* value = member(parent, key, Value::Type::string);
   return value ? value->text : "";

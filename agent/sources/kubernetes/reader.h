@@ -22,6 +22,9 @@ class Reader {
   }
   // nullptr without a problem: absent or null. nullptr with one: of another type.
   const Value* member(const Value& parent, std::string_view key, Value::Type type) const;
+  // False, with a problem: there, and of another type. For what an object cannot be read without:
+  // a mistyped list is not an empty one.
+  bool typed(const Value& parent, std::string_view key, Value::Type type) const;
   std::string text(const Value& parent, std::string_view key) const;  // "": absent
   std::optional<bool> boolean(const Value& parent, std::string_view key) const;
   // 1 to 65535; anything else is a problem and nullopt.
@@ -42,7 +45,9 @@ struct Annotations {
   std::optional<std::uint16_t> weight;
   ServicePolicy policy;
 };
-Annotations read_annotations(const Reader& reader, const Value& metadata);
+// A slice has a weight and nothing else of its own; what else it says is reported.
+enum class AnnotationsOf { service, slice };
+Annotations read_annotations(const Reader& reader, const Value& metadata, AnnotationsOf whose);
 
 std::optional<ServiceObject> read_service(const Reader& reader, const Value& object,
                                           const ServiceKey& key);

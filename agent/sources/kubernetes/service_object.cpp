@@ -30,7 +30,19 @@ bool is_ours(const Reader& reader, const Value& metadata, const Value& spec) {
     if (labels->find("service.kubernetes.io/headless")) return false;
     if (labels->find("service.kubernetes.io/service-proxy-name")) return false;
   }
-  return reader.text(spec, "clusterIP") != "None" && reader.text(spec, "type") != "ExternalName";
+  const Value* one = spec.find("clusterIP");
+  const Value* many = spec.find("clusterIPs");
+  if (many && !many->items.empty()) one = &many->items.front();
+  return !(one && one->text == "None") && reader.text(spec, "type") != "ExternalName";
+}
+
+bool local_only(const Reader& reader, const Value& spec) {
+  const Value* policy = reader.member(spec, "internalTrafficPolicy", Value::Type::string);
+  if (policy && policy->text != "Cluster" && policy->text != "Local") {
+    reader.problem(*policy, fmt::format("internalTrafficPolicy must be Cluster or Local, not '{}'",
+                                        policy->text));
+  }
+  return policy && policy->text == "Local";
 }
 
 std::vector<IpAddress> cluster_ips(const Reader& reader, const Value& spec) {
@@ -62,12 +74,19 @@ std::vector<ServicePort> ports(const Reader& reader, const Value& spec) {
     if (const Value* node = item.find("nodePort"); node && !node->is_null() && node->text != "0") {
       port.node_port = reader.port(*node, "nodePort").value_or(0);
     }
-    const bool twice = std::any_of(result.begin(), result.end(), [&](const ServicePort& one) {
-      return one.port == port.port && one.protocol == port.protocol;
-    });
-    if (twice) {
+    const auto like = [&](auto member) {
+      return std::any_of(result.begin(), result.end(), [&](const ServicePort& one) {
+        return one.*member == port.*member && one.protocol == port.protocol;
+      });
+    };
+    if (like(&ServicePort::port)) {
       reader.problem(
           item, fmt::format("port {}/{} is declared twice", port.port, to_string(port.protocol)));
+    } else if (like(&ServicePort::name)) {
+      // Slices name ports: both would be sent to the one that has the name.
+      reader.problem(item, fmt::format("port {} needs a name of its own, not '{}': slices tell "
+                                       "ports apart by name",
+                                       port.port, port.name));
     } else {
       result.push_back(std::move(port));
     }
@@ -98,18 +117,23 @@ std::optional<ServiceObject> read_service(const Reader& reader, const Value& obj
   const Value& metadata = *object.find("metadata");
   const Value* spec = reader.member(object, "spec", Value::Type::mapping);
   if (!spec) {
-    reader.problem(object, "spec is missing");
+    const Value* other = object.find("spec");
+    if (!other || other->is_null()) reader.problem(object, "spec is missing");
     return std::nullopt;
   }
   ServiceObject service;
   service.key = key;
+  service.place = {object.line, object.column};
   service.created_at = timestamp(reader.text(metadata, "creationTimestamp"));
   service.ours = is_ours(reader, metadata, *spec);
-  const Annotations annotations = read_annotations(reader, metadata);
+  const Annotations annotations = read_annotations(reader, metadata, AnnotationsOf::service);
   service.weight = annotations.weight;
   service.policy = annotations.policy;
   if (!service.ours) return service;
-  service.local_only = reader.text(*spec, "internalTrafficPolicy") == "Local";
+  for (const char* list : {"clusterIPs", "externalIPs", "ports"}) {
+    if (!reader.typed(*spec, list, Value::Type::sequence)) return std::nullopt;
+  }
+  service.local_only = local_only(reader, *spec);
   service.cluster_ips = cluster_ips(reader, *spec);
   service.external_ips = reader.addresses(*spec, "externalIPs");
   service.load_balancer_ips = load_balancer_ips(reader, object);
@@ -121,6 +145,7 @@ std::optional<NodeObject> read_node(const Reader& reader, const Value& object,
                                     const std::string& name) {
   NodeObject node;
   node.name = name;
+  node.place = {object.line, object.column};
   const Value& metadata = *object.find("metadata");
   if (const Value* labels = reader.member(metadata, "labels", Value::Type::mapping)) {
     node.zone = reader.text(*labels, "topology.kubernetes.io/zone");

@@ -19,7 +19,8 @@ std::vector<IpAddress> addresses(const Reader& reader, const Value& item, int fa
   std::vector<IpAddress> result;
   const Value* list = reader.member(item, "addresses", Value::Type::sequence);
   if (!list) {
-    reader.problem(item, "endpoints[].addresses is missing");
+    const Value* other = item.find("addresses");
+    if (!other || other->is_null()) reader.problem(item, "endpoints[].addresses is missing");
     return result;
   }
   for (const Value& one : list->items) {
@@ -39,10 +40,17 @@ std::vector<IpAddress> addresses(const Reader& reader, const Value& item, int fa
   return result;
 }
 
-SliceEndpoint endpoint(const Reader& reader, const Value& item, int family) {
+// nullopt: a condition is not true, false or null, and guessing could send clients to what is not
+// ready (`ready: no` is a string).
+std::optional<SliceEndpoint> endpoint(const Reader& reader, const Value& item, int family) {
   SliceEndpoint result;
+  result.place = {item.line, item.column};
   result.addresses = addresses(reader, item, family);
+  if (!reader.typed(item, "conditions", Value::Type::mapping)) return std::nullopt;
   if (const Value* conditions = reader.member(item, "conditions", Value::Type::mapping)) {
+    for (const char* key : {"ready", "serving", "terminating"}) {
+      if (!reader.typed(*conditions, key, Value::Type::boolean)) return std::nullopt;
+    }
     result.ready = reader.boolean(*conditions, "ready").value_or(true);
     result.serving = reader.boolean(*conditions, "serving").value_or(result.ready);
     result.terminating = reader.boolean(*conditions, "terminating").value_or(false);
@@ -84,6 +92,7 @@ std::optional<SliceObject> read_slice(const Reader& reader, const Value& object,
                                       const ServiceKey& key) {
   const Value& metadata = *object.find("metadata");
   SliceObject slice;
+  slice.place = {object.line, object.column};
   slice.name_space = key.name_space;
   slice.name = key.name;
   const Value* labels = reader.member(metadata, "labels", Value::Type::mapping);
@@ -103,11 +112,17 @@ std::optional<SliceObject> read_slice(const Reader& reader, const Value& object,
     return std::nullopt;
   }
   slice.family = type == "IPv4" ? 4 : 6;
-  slice.weight = read_annotations(reader, metadata).weight;
+  slice.weight = read_annotations(reader, metadata, AnnotationsOf::slice).weight;
+  if (!reader.typed(object, "ports", Value::Type::sequence) ||
+      !reader.typed(object, "endpoints", Value::Type::sequence)) {
+    return std::nullopt;
+  }
   ports(reader, object, slice);
   if (const Value* list = reader.member(object, "endpoints", Value::Type::sequence)) {
-    for (const Value& item : list->items)
-      slice.endpoints.push_back(endpoint(reader, item, slice.family));
+    for (const Value& item : list->items) {
+      if (auto one = endpoint(reader, item, slice.family))
+        slice.endpoints.push_back(std::move(*one));
+    }
   }
   return slice;
 }
