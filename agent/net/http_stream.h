@@ -3,11 +3,12 @@
 // a watch need. Boost.Beast and OpenSSL are compiled behind it, once.
 //
 // Everything runs on the loop of the executor given; nothing here is thread-safe. No coroutine
-// throws: failures are Results. After a failure or close() the next get() connects anew.
+// throws: failures are Results. After a failure or close() the next send() connects anew.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -46,9 +47,10 @@ struct TlsSettings {
 
 struct Timeouts {
   std::chrono::milliseconds resolve{5'000};
-  std::chrono::milliseconds connect{5'000};  // TCP and TLS, each
+  std::chrono::milliseconds connect{5'000};  // TCP and TLS, each, all addresses of a name together
   std::chrono::milliseconds head{10'000};    // from the request sent to the answer's head
   std::chrono::milliseconds idle{30'000};    // between two pieces of a body
+  std::chrono::milliseconds body{60'000};    // the whole of a body, by read_all()
   // TCP_USER_TIMEOUT and keepalive: a half-open connection ends within about this time.
   std::chrono::milliseconds dead_peer{20'000};
 };
@@ -73,7 +75,12 @@ class HttpStream {
   // `prepare` is called with each new socket before it connects (the agent's own sockets bypass
   // the hook, design.md 3).
   using Prepare = std::function<void(int fd)>;
-  HttpStream(boost::asio::any_io_executor loop, Prepare prepare);
+  // Names to addresses; called on a thread of its own, may block. None: getaddrinfo.
+  using Lookup =
+      std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& host)>;
+  // Must not outlive the loop. May be destroyed while an operation is pending, which then ends as
+  // by close().
+  HttpStream(boost::asio::any_io_executor loop, Prepare prepare, Lookup lookup = nullptr);
   ~HttpStream();
   HttpStream(HttpStream&&) noexcept;
   HttpStream& operator=(HttpStream&&) noexcept;
