@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// kube-proxy, as its project builds it.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-proxy/app"
+)
+
+func main() {
+	os.Exit(cli.Run(app.NewProxyCommand()))
+}
