@@ -18,6 +18,9 @@ int hf_load_frontend(hf_view view, const hf_frontend_key* key, __u32* word) {
   *word = found->second;
   return 1;
 }
+int hf_in_host_scope(hf_view) {
+  return 1;
+}
 int hf_load_pool_word(hf_view view, __u32 pool, __u64* word) {
   if (pool >= view->pools.size()) return 0;
   *word = view->pools[pool].word;
@@ -105,7 +108,7 @@ int explain(const Env& env, const Options& options) {
   const auto maps = env.open_maps(options.config.bpffs);
   if (!maps) return report(env, options, maps.error());
   hf_decision decision{};
-  hf_lookup(&maps->image, &*key, 1, &decision);
+  hf_lookup(&maps->image, &*key, &decision);
   std::string reason = reason_of(decision.counter);
   if (protocol != Protocol::tcp) reason = reason_of(HF_COUNT_OTHER_PROTOCOL);
   const char* verdict = decision.verdict == HF_VERDICT_ENDPOINT ? "endpoint"

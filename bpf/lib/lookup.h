@@ -7,6 +7,8 @@
  *
  *   typedef ... hf_view;                      passed through to every load
  *   int  hf_load_frontend(hf_view, const struct hf_frontend_key *, __u32 *word)   1: found
+ *   int  hf_in_host_scope(hf_view)   1: the caller is in the network namespace that host
+ *                                    frontends belong to; asked for those only
  *   int  hf_load_pool_word(hf_view, __u32 pool, __u64 *word)                      1: in range
  *   int  hf_load_pool_policy(hf_view, __u32 pool, __u64 *policy)
  *   int  hf_load_slot(hf_view, __u32 slot, __u32 *endpoint)
@@ -66,9 +68,8 @@ HF_INLINE void hf_decide_empty(struct hf_decision* decision, __u64 policy) {
     hf_decide(decision, HF_VERDICT_REFUSE, HF_COUNT_REFUSED);
 }
 
-/* Every fault inside passes the connect through, counted: fail open. `in_host_scope`: the caller is
- * in the network namespace that host frontends belong to. */
-HF_INLINE void hf_lookup(hf_view view, const struct hf_frontend_key* key, int in_host_scope,
+/* Every fault inside passes the connect through, counted: fail open. */
+HF_INLINE void hf_lookup(hf_view view, const struct hf_frontend_key* key,
                          struct hf_decision* decision) {
   __u32 word = 0, count;
   __u64 pool_word = 0, policy = 0;
@@ -79,7 +80,7 @@ HF_INLINE void hf_lookup(hf_view view, const struct hf_frontend_key* key, int in
   decision->endpoint = 0;
   hf_decide(decision, HF_VERDICT_PASS, HF_COUNT_MISS);
   if (!hf_load_frontend(view, key, &word)) return;
-  if ((word & HF_FRONTEND_HOST_SCOPE) && !in_host_scope) {
+  if ((word & HF_FRONTEND_HOST_SCOPE) && !hf_in_host_scope(view)) {
     hf_decide(decision, HF_VERDICT_PASS, HF_COUNT_OTHER_SCOPE);
     return;
   }

@@ -20,6 +20,7 @@ namespace holdfast::bench {
 namespace {
 
 constexpr std::uint32_t kWarmUp = 64;
+const IpAddress kNoRoute = IpAddress::parse("192.0.2.1").value();  // RFC 5737
 
 struct Arm {
   std::string name;
@@ -44,6 +45,7 @@ class Bench {
   void tcp_turn(const Arm& arm, const std::string& name, bool redirects);
   void udp_turn(const Arm& arm, const std::string& name, bool redirects);
   void stats_turn(const Arm& arm, const std::string& name, bool redirects);
+  void passing_turn(const std::string& name);
   std::vector<Target> targets(int family, bool services, const std::string& pattern,
                               std::uint32_t count);
   void record(const std::string& series, const std::string& arm, Timings timings);
@@ -84,6 +86,7 @@ Bench::Bench(const Lab& lab, const ConnectOptions& options)
   for (ServicePtr& one : make_catalog(6, size6_, tcp6_.port())) catalog.push_back(std::move(one));
   holdfast_.fill(catalog);
   usual_.fill(true, tcp4_.port());
+  usual_.age();
   lookup_ = std::make_unique<LookupOnly>(holdfast_);
   cgroup_ = Fd(::open(lab.cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   make_arms();
@@ -210,11 +213,20 @@ void Bench::turn(const Arm& arm) {
   tcp_turn(arm, arm.name, arm.redirects);
   udp_turn(arm, arm.name, arm.redirects);
   stats_turn(arm, arm.name, arm.redirects);
+  if (!arm.redirects) passing_turn(arm.name);
   if (arm.name == "holdfast") {  // connects to anything else
     tcp_turn(arm, "miss", false);
     stats_turn(arm, "miss", false);
+    passing_turn("miss");
   }
   arm.detach();
+}
+
+// Connects of one TCP socket to an address without a route: the hook runs, and nearly nothing else.
+void Bench::passing_turn(const std::string& name) {
+  const std::vector<Target> nowhere(options_.connects, target_of(kNoRoute, kServicePort));
+  (void)tcp4_.run_unroutable(nowhere);
+  record("tcp4/no-route", name, tcp4_.run_unroutable(nowhere));
 }
 
 Results Bench::run() {

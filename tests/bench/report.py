@@ -13,7 +13,8 @@ PAGE = TOP / "docs" / "performance.md"
 
 SERIES = {"tcp4/hot": "TCP, IPv4, one service", "tcp4/random": "TCP, IPv4, any service",
           "tcp6/hot": "TCP, IPv6, one service", "udp4/hot": "UDP connect, one service",
-          "udp4/random": "UDP connect, any service"}
+          "udp4/random": "UDP connect, any service",
+          "tcp4/no-route": "TCP, one socket, no route"}
 ARMS = {"direct": "direct", "empty": "an empty hook", "miss": "Holdfast, a miss",
         "lookup": "Holdfast's look-up alone", "state": "Holdfast without evidence",
         "holdfast": "Holdfast", "usual": "usual layout, no LRU", "usual_lru": "usual layout"}

@@ -92,6 +92,20 @@ Timings TcpTraffic::run(const std::vector<Target>& targets) {
   return timings;
 }
 
+Timings TcpTraffic::run_unroutable(const std::vector<Target>& targets) {
+  const Fd socket(::socket(family_, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Timings timings;
+  timings.connect.reserve(targets.size());
+  for (const Target& target : targets) {
+    const std::uint64_t start = now_ns();
+    const int status = ::connect(socket.get(), generic(target), target.length);
+    const std::uint64_t end = now_ns();
+    require(status != 0 && errno == ENETUNREACH, "a connect without a route went somewhere");
+    timings.connect.push_back(since(start, end));
+  }
+  return timings;
+}
+
 UdpTraffic::UdpTraffic() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
   require(static_cast<bool>(socket_), "UDP socket");
 }

@@ -33,6 +33,8 @@ class TcpTraffic {
   std::uint16_t port() const { return port_; }
   // Throws when a connect fails: every target must lead to the listener.
   Timings run(const std::vector<Target>& targets);
+  // One socket, again and again, to where no route leads: each must fail with ENETUNREACH.
+  Timings run_unroutable(const std::vector<Target>& targets);
 
  private:
   void drain();

@@ -29,6 +29,17 @@ struct ServiceValue {
   __u16 id;
   __u32 flags;
 };
+struct BackKey {
+  std::uint64_t cookie;
+  __be32 addr;
+  __be16 port;
+  __u16 pad;
+};
+struct Back {
+  __be32 addr;
+  __be16 port;
+  __u16 service;
+};
 struct Backend {
   __be32 addr;
   __be16 port;
@@ -118,6 +129,16 @@ void Usual::fill(bool batch, std::uint16_t endpoint_port) {
 std::uint64_t Usual::memory() const {
   return map_memory(bpf_map__fd(skeleton_->object->maps.usual_services)) +
          map_memory(bpf_map__fd(skeleton_->object->maps.usual_backends));
+}
+
+void Usual::age() {
+  const bpf_map* map = skeleton_->object->maps.usual_way_back;
+  Filler<BackKey, Back> gone(map, true);
+  constexpr std::uint64_t kFirstCookie = 1ull << 60;  // no living socket has one as large
+  for (std::uint64_t one = 0; one < 2ull * bpf_map__max_entries(map); ++one) {
+    gone.put({kFirstCookie + one, v4(endpoint_address(4, 1)), htons(kServicePort), 0}, {0, 0, 0});
+  }
+  gone.flush();
 }
 
 bpf_program* Usual::lookups() const {

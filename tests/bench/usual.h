@@ -17,6 +17,9 @@ class Usual {
   explicit Usual(Size size);
   ~Usual();
 
+  // Fills the LRU with sockets that are gone: after a day on a node it is always full, and a write
+  // takes an old element's place.
+  void age();
   // One system call for each element, or 64k elements a call where the kernel can.
   void fill(bool batch, std::uint16_t endpoint_port);
   std::uint64_t memory() const;  // of the maps that are filled, without the LRU

@@ -17,7 +17,7 @@ struct hf_socket {
   __u8 protocol;
   __u8 flags;
   __u32 service;    /* service id, for the CLI */
-  __u64 dialled_at; /* ns, CLOCK_MONOTONIC (bpf_ktime_get_ns) */
+  __u64 dialled_at; /* ns, CLOCK_MONOTONIC, at most a tick behind */
 };
 HF_ABI_STRUCT(hf_socket, 40);
 

@@ -12,7 +12,7 @@ int bench_lookup(struct bpf_sock_addr* ctx) {
   hf_read_addr(ctx, 0, &key.addr);
   key.port = (__be16)ctx->user_port;
   key.protocol = IPPROTO_TCP;
-  hf_lookup(ctx, &key, bpf_get_netns_cookie(ctx) == hf_netns_cookie, &decision);
+  hf_lookup(ctx, &key, &decision);
   if (decision.verdict == HF_VERDICT_ENDPOINT)
     hf_write_addr(ctx, 0, &decision.target.addr, decision.target.port);
   hf_count(decision.counter);

@@ -84,6 +84,10 @@ int hf_load_frontend(hf_view view, const hf_frontend_key* key, __u32* word) {
   return 1;
 }
 
+int hf_in_host_scope(hf_view) {
+  return 1;
+}
+
 int hf_load_pool_word(hf_view view, __u32 pool, __u64* word) {
   if (pool >= view->memories[0].pools.size()) return 0;
   const auto read = [&](const Memory& memory) { return memory.pools[pool].word; };
@@ -250,7 +254,7 @@ std::uint64_t explore(const std::vector<Step>& steps, const std::vector<Memory>&
     for (bool more = true; more;) {
       Run run{steps, memories, reader, choices, {}, random, 0, 0};
       hf_decision decision{};
-      hf_lookup(&run, &key, 1, &decision);
+      hf_lookup(&run, &key, &decision);
       Outcome outcome{answer_of(decision), run.first, run.position, {}, decision.target};
       outcome.socket.flags = HF_SOCKET_LIVE;
       outcome.socket.endpoint = decision.endpoint;

@@ -18,6 +18,7 @@ struct Maps {
   std::vector<std::uint32_t> slots = std::vector<std::uint32_t>(16);
   std::vector<hf_endpoint> endpoints = std::vector<hf_endpoint>(8);
   std::uint32_t random = 0;
+  int in_host_scope = 1;
   std::string order;  // which loads ran, in order
 };
 
@@ -37,6 +38,9 @@ int hf_load_frontend(hf_view view, const hf_frontend_key* key, __u32* word) {
   if (found == view->frontends.end()) return 0;
   *word = found->second;
   return 1;
+}
+int hf_in_host_scope(hf_view view) {
+  return view->in_host_scope;
 }
 int hf_load_pool_word(hf_view view, __u32 pool, __u64* word) {
   hf_pool copy{};
@@ -89,8 +93,9 @@ struct Lookup : testing::Test {
   }
   hf_decision look(int in_host_scope = 1) {
     hf_decision decision{};
+    maps.in_host_scope = in_host_scope;
     maps.order.clear();
-    hf_lookup(&maps, &key, in_host_scope, &decision);
+    hf_lookup(&maps, &key, &decision);
     return decision;
   }
   void expect_pass(std::uint32_t counter, int in_host_scope = 1) {
