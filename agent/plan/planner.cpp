@@ -97,6 +97,18 @@ void commit(Planner::State& state, std::vector<ServicePlan>& plans, const Sectio
   for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
 }
 
+// A first fill would make the table anew a dozen times. Nothing for a change: the table grows by
+// itself, and a reserve of a few more would make it anew each time.
+void expect_endpoints(Planner::State& state, const Generation& generation) {
+  std::size_t coming = 0;
+  for (const CatalogChange& change : generation.changes) {
+    if (!change.now) continue;
+    for (const Pool& pool : change.now->pools) coming += pool.endpoints.size();
+  }
+  auto& known = state.endpoint_by_key;
+  if (coming > known.size()) known.reserve(known.size() + coming);
+}
+
 bool idle(const hf_endpoint_stats& stats, const hf_endpoint_name& base) {
   return stats.connects - base.base_connects == stats.closes - base.base_closes;
 }
@@ -110,6 +122,7 @@ Result<Diff> Planner::plan(const Generation& generation) {
   std::vector<ServicePlan> plans;
   Reservation reservation(state, sections);
   plans.reserve(generation.changes.size());
+  expect_endpoints(state, generation);
   for (const CatalogChange& change : generation.changes) {
     plans.push_back(reservation.service(change, generation.number));
   }

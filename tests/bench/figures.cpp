@@ -13,11 +13,23 @@
 
 namespace holdfast::bench {
 
-std::uint64_t now_ns() {
+namespace {
+
+std::uint64_t read_clock(clockid_t clock) {
   timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ull +
          static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace
+
+std::uint64_t now_ns() {
+  return read_clock(CLOCK_MONOTONIC);
+}
+
+std::uint64_t cpu_ns() {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 double percentile(std::vector<std::uint32_t>& sample, double share) {

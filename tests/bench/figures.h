@@ -10,6 +10,7 @@
 namespace holdfast::bench {
 
 std::uint64_t now_ns();  // CLOCK_MONOTONIC
+std::uint64_t cpu_ns();  // of this thread: what others on the machine take is not in it
 
 // Of a sample in nanoseconds; sorts it. 0 of none.
 double percentile(std::vector<std::uint32_t>& sample, double share);

@@ -41,7 +41,8 @@ struct Stages {
 // One element a round, milliseconds.
 struct FillTimes {
   std::vector<double> admit, plan, apply, total;
-  std::vector<double> usual_each, usual_batch;
+  std::vector<double> total_cpu;  // plan and apply, time of the processor
+  std::vector<double> usual_each, usual_batch, usual_each_cpu, usual_batch_cpu;
   std::uint64_t our_memory = 0, our_frontends_to_stats = 0, usual_memory = 0;
   std::vector<std::pair<std::string, std::uint64_t>> maps;
 };
@@ -51,6 +52,7 @@ void fill_ours(Holdfast& holdfast, Stages& stages, const std::vector<ServicePtr>
   std::uint64_t start = now_ns();
   const Generation generation = stages.admit(services, true);
   times.admit.push_back(since_ms(start));
+  const std::uint64_t cpu = cpu_ns();
   start = now_ns();
   const Diff diff = checked(holdfast.planner().plan(generation), "plan the catalog");
   times.plan.push_back(since_ms(start));
@@ -58,13 +60,16 @@ void fill_ours(Holdfast& holdfast, Stages& stages, const std::vector<ServicePtr>
   holdfast.apply(diff);
   times.apply.push_back(since_ms(start));
   times.total.push_back(times.plan.back() + times.apply.back());
+  times.total_cpu.push_back(static_cast<double>(cpu_ns() - cpu) / 1e6);
 }
 
 void fill_usual(Size size, bool batch, FillTimes& times) {
   Usual usual(size);
-  const std::uint64_t start = now_ns();
+  const std::uint64_t start = now_ns(), cpu = cpu_ns();
   usual.fill(batch, kEndpointPort);
   (batch ? times.usual_batch : times.usual_each).push_back(since_ms(start));
+  (batch ? times.usual_batch_cpu : times.usual_each_cpu)
+      .push_back(static_cast<double>(cpu_ns() - cpu) / 1e6);
   times.usual_memory = usual.memory();
 }
 
@@ -195,6 +200,10 @@ boost::json::object fill_document(const FillOptions& options, const FillTimes& t
         {"plan_and_apply", to_json(spread_of(times.total))},
         {"usual_each", to_json(spread_of(times.usual_each))},
         {"usual_batch", to_json(spread_of(times.usual_batch))}}},
+      {"cpu_ms",
+       {{"plan_and_apply", to_json(spread_of(times.total_cpu))},
+        {"usual_each", to_json(spread_of(times.usual_each_cpu))},
+        {"usual_batch", to_json(spread_of(times.usual_batch_cpu))}}},
       {"ratio",
        {{"plan_and_apply_to_usual_each", to_json(spread_of(ratios(times.total, times.usual_each)))},
         {"plan_and_apply_to_usual_batch",
@@ -212,7 +221,7 @@ void print_fill(const boost::json::object& document) {
   const auto number = [](const boost::json::value& value) { return value.to_number<double>(); };
   fmt::print("fill: {}\n\nmin/median/max over rounds\n",
              boost::json::serialize(document.at("machine")));
-  for (const char* group : {"ms", "ratio"}) {
+  for (const char* group : {"ms", "cpu_ms", "ratio"}) {
     for (const auto& [name, spread] : document.at(group).as_object()) {
       fmt::print("{:32} {:.3f}/{:.3f}/{:.3f} {}\n", std::string(name), number(spread.at("min")),
                  number(spread.at("median")), number(spread.at("max")), group);

@@ -77,14 +77,15 @@ def fill(document):
     times, ratio, memory = document["ms"], document["ratio"], document["memory_bytes"]
     yield f"{machine(document)}."
     yield ""
-    yield "| filling the maps | ms, min / median / max |"
-    yield "|---|---|"
+    cpu = document["cpu_ms"]
+    yield "| filling the maps | ms, min / median / max | of them on the processor |"
+    yield "|---|---|---|"
     for key, title in (("guard_and_merge", "Holdfast: guard and catalog"), ("plan", "Holdfast: plan"),
                        ("apply", "Holdfast: apply to the kernel maps"),
                        ("plan_and_apply", "Holdfast: plan and apply"),
                        ("usual_each", "usual layout, a system call for each element"),
                        ("usual_batch", "usual layout, in batches of 65,536")):
-        yield f"| {title} | {spread(times[key], 1, 1)} |"
+        yield f"| {title} | {spread(times[key], 1, 1)} | {spread(cpu[key], 1, 1) if key in cpu else ''} |"
     yield ""
     yield (f"Plan and apply are {spread(ratio['plan_and_apply_to_usual_each'], 1, 2)} of the usual layout by element, "
            f"{spread(ratio['plan_and_apply_to_usual_batch'], 1, 2)} of it in batches; applying alone is "

@@ -53,7 +53,8 @@ def check_connect(document):
 def check_fill(document):
     for key in ("guard_and_merge", "plan", "apply", "plan_and_apply", "usual_each", "usual_batch"):
         expect(is_spread(document["ms"][key]) and document["ms"][key]["min"] > 0, f"no time of {key}")
-    expect(all(is_spread(value) for value in document["ratio"].values()), "ratio: not a spread")
+    for group in ("cpu_ms", "ratio"):
+        expect(all(is_spread(value) for value in document[group].values()), f"{group}: not a spread")
     memory = document["memory_bytes"]
     expect(memory["all_maps"] > memory["of_the_datapath"] > 0 and memory["usual"] > 0, "no memory")
     expect(len(document["changes"]) == 2, "two sizes of catalog")
