@@ -10,9 +10,9 @@ holdfast_packages_demo=(iproute2 python3 curl)
 holdfast_packages_test=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14 clang-tidy-14
   shellcheck scdoc iproute2 python3 curl strace systemd)
 
-# For scripts/cluster and tests/cluster; pip is needed only where Go is too old.
+# For scripts/cluster and tests/cluster (pip: where Go is too old; nftables: for kube-proxy).
 holdfast_packages_cluster=(python3 python3-pip openssl util-linux ca-certificates)
-holdfast_packages_nodes=(containerd runc containernetworking-plugins busybox-static iproute2)
+holdfast_packages_nodes=(containerd runc containernetworking-plugins busybox-static iproute2 nftables)
 
 # install_packages GROUP...: installs what is missing of the groups, and says so.
 install_packages() {
