@@ -88,7 +88,7 @@ struct HttpStream::State {
   std::unique_ptr<ResponseParser> parser;  // of the answer whose body is being read
   std::unique_ptr<char[]> scratch = std::make_unique<char[]>(kPiece);
   bool busy = false;
-  std::size_t head_bytes = 0;  // of this answer, and of the interim ones before it
+  std::size_t head_bytes = 0;  // parsed of this answer, interim heads before it included
   bool unheard = false;        // the last ask() ended before a byte of an answer came
 };
 
@@ -122,10 +122,9 @@ beast::error_code HttpStream::State::feed() {
   const std::size_t used = parser->put(buffer.cdata(), error);
   buffer.consume(used);
   // Beast bounds only what it has not taken yet, and it takes field by field.
-  if (!parser->is_header_done()) {
-    head_bytes += used;
-    if (head_bytes + buffer.size() > kLongestHead) error = http::error::header_limit;
-  }
+  head_bytes += used;
+  if (!parser->is_header_done() && head_bytes + buffer.size() > kLongestHead)
+    error = http::error::header_limit;
   if (!error && used == 0) error = http::error::need_more;
   if (error == http::error::need_more && buffer.size() >= kMostUnparsed)
     error = http::error::buffer_overflow;

@@ -135,7 +135,10 @@ asio::awaitable<Result<Resolver::Answer>> Resolver::ask(std::string host,
     if (!started) co_return Failure(started.error());
     pending = known_[host].pending = *started;
   }
-  const auto step = interrupt.step(time, [pending] { pending->done.cancel(); });
+  const auto step = interrupt.step(time, [pending] {
+    boost::system::error_code ignored;
+    pending->done.cancel(ignored);
+  });
   const auto [error] = co_await pending->done.async_wait(asio::posix::stream_descriptor::wait_read,
                                                          asio::as_tuple(asio::use_awaitable));
   if (interrupt.closed()) co_return fail(Errc::unavailable, "closed here");

@@ -99,7 +99,7 @@ Result<> present(SSL_CTX* context, const std::string& cert_pem, const std::strin
   return {};
 }
 
-std::string subject(X509* certificate) {
+std::string subject(const X509* certificate) {
   const Bio bio(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0,
                      XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
@@ -125,7 +125,7 @@ std::string address_text(const std::string& bytes) {
 }
 
 // "song, 10.0.0.1" or "no names": what the certificate is good for.
-std::string names_of(X509* certificate) {
+std::string names_of(const X509* certificate) {
   const std::unique_ptr<GENERAL_NAMES, Free> names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   std::string text;
@@ -161,7 +161,7 @@ Result<TlsContext> make_tls_context(const TlsSettings& settings) {
 }
 
 std::string refusal(X509_STORE_CTX* context, bool name_checked, const std::string& name) {
-  X509* certificate = X509_STORE_CTX_get_current_cert(context);
+  const X509* certificate = X509_STORE_CTX_get_current_cert(context);
   const std::string who = certificate ? subject(certificate) : "the server";
   if (name_checked && certificate)
     return "the certificate of " + who + " is for " + names_of(certificate) + ", not " + name;
