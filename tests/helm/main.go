@@ -4,6 +4,7 @@
 //
 //	render template --chart DIR [--values FILE] [--api-version GROUP/VERSION/KIND]... [--notes]
 //	render lint --chart DIR
+//	render validate < MANIFESTS
 //
 // Exit 0: the manifests (or the notes) on stdout; 1: refused, with the reason on stderr; 2: usage.
 package main
@@ -12,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"strings"
@@ -121,7 +123,7 @@ func main() {
 	var apiVersions list
 	flags.Var(&apiVersions, "api-version", "a `kind` that the cluster has, as GROUP/VERSION/KIND")
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: render template|lint --chart DIR [--values FILE] [--api-version KIND] [--notes]")
+		fmt.Fprintln(os.Stderr, "usage: render template|lint|validate [--chart DIR] [--values FILE] [--api-version KIND] [--notes]")
 		os.Exit(2)
 	}
 	_ = flags.Parse(os.Args[2:]) // ExitOnError
@@ -131,6 +133,11 @@ func main() {
 		err = template(*directory, *values, apiVersions, *notes)
 	case "lint":
 		err = check(*directory)
+	case "validate":
+		var text []byte
+		if text, err = io.ReadAll(os.Stdin); err == nil {
+			err = validate(string(text))
+		}
 	default:
 		fmt.Fprintf(os.Stderr, "render: no such command: %s\n", os.Args[1])
 		os.Exit(2)
