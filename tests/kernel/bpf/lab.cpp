@@ -14,8 +14,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "holdfast/abi/layout.h"
 
@@ -73,6 +75,13 @@ void update(const bpf_map* map, const Key& key, const Value& value) {
   require(::bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY) == 0,
           std::string("update map ") + bpf_map__name(map));
 }
+
+enum Program {  // the place of each in HF_PROGRAMS, and so in the links
+#define PLACE(name, section) name##_place,
+  HF_PROGRAMS(PLACE)
+#undef PLACE
+};
+constexpr std::size_t kConnect4 = hf_connect4_place;
 
 struct Address {
   sockaddr_storage storage{};
@@ -180,6 +189,22 @@ void Lab::bypass(int socket) {
   hf_socket value{};
   value.flags = HF_SOCKET_BYPASS;
   update(skeleton_->maps.sockets, socket, value);
+}
+
+void Lab::reject_before() {
+  constexpr bpf_insn kReject[] = {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+                                  {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
+  const Fd program(::bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "reject", "GPL", kReject,
+                                   std::size(kReject), &options));
+  require(program.get() >= 0, "load a rejecting program");
+  const Fd directory(::open(scratch_.cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  bpf_link*& ours = links_[kConnect4];
+  bpf_link__destroy(std::exchange(ours, nullptr));
+  rejecting_ =
+      Fd(::bpf_link_create(program.get(), directory.get(), BPF_CGROUP_INET4_CONNECT, nullptr));
+  ours = bpf_program__attach_cgroup(skeleton_->progs.hf_connect4, directory.get());
+  require(rejecting_.get() >= 0 && ours != nullptr, "attach behind a rejecting program");
 }
 
 hf_endpoint_stats Lab::stats(std::uint32_t id) const {

@@ -45,6 +45,8 @@ class Lab {
   void frontend(const std::string& address, std::uint16_t port, std::uint32_t pool,
                 bool host_scope = false);
   void bypass(int socket);
+  // Another product's program: rejects every IPv4 connect, and runs before ours.
+  void reject_before();
 
   hf_endpoint_stats stats(std::uint32_t id) const;
   std::uint64_t counter(hf_counter which) const;
@@ -53,6 +55,7 @@ class Lab {
   Scratch scratch_;
   std::unique_ptr<sock, decltype(&sock__destroy)> skeleton_{nullptr, &sock__destroy};
   std::vector<bpf_link*> links_;
+  Fd rejecting_;  // a link
   std::uint32_t next_slot_ = 1;
 };
 

@@ -104,6 +104,17 @@ TEST_F(Programs, WithoutRetvalAnEmptyPoolPassesInsteadOfAnsweringEperm) {
   EXPECT_EQ(lab->counter(HF_COUNT_REFUSED), 0u);
 }
 
+TEST_F(Programs, WhatAnotherProgramRejectedIsLeftAlone) {
+  const Fd listener = serve(kSong, "127.0.0.1");
+  lab->reject_before();
+  EXPECT_EQ(dial(tcp_socket(AF_INET), kSong, 80), EPERM);
+  EXPECT_EQ(dial(tcp_socket(AF_INET), "127.0.0.1", port_of(listener)), EPERM);
+  EXPECT_EQ(lab->counter(HF_COUNT_DECIDED_BEFORE), 1u);
+  EXPECT_EQ(lab->counter(HF_COUNT_MISS), 1u);  // nothing of ours to decide
+  EXPECT_EQ(lab->counter(HF_COUNT_REDIRECTED), 0u);
+  EXPECT_EQ(lab->stats(1).connects, 0u);
+}
+
 TEST_F(Programs, EverySlotIsPicked) {
   const Fd first = listen_on("127.0.0.1", 512), second = listen_on("127.0.0.2", 512);
   lab->endpoint(1, "127.0.0.1", port_of(first));
