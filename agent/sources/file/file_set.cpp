@@ -4,9 +4,46 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
+#include <set>
+
 #include "agent/sources/value.h"
 
 namespace holdfast {
+namespace {
+
+std::string place(const Problem& problem) {
+  return "line " + std::to_string(problem.line) + ", column " + std::to_string(problem.column) +
+         ": " + problem.message;
+}
+
+template <class Object, class NameOf>
+void keep(const std::vector<Object>& before, std::vector<Object>& now, std::set<ServiceKey> refused,
+          NameOf name_of) {
+  if (refused.empty()) return;
+  for (const Object& one : now) refused.erase(name_of(one));  // there is a good one beside
+  for (const Object& one : before) {
+    if (refused.contains(name_of(one))) now.push_back(one);
+  }
+}
+
+// An object that is refused stays what it was: a mistake in it takes nothing away, as when the API
+// refuses an update. Returns the doubt that is left when nobody can tell which one it was, or "".
+std::string keep_refused(const kubernetes::Objects& before, kubernetes::Objects& now) {
+  std::map<std::string, std::set<ServiceKey>> refused;
+  std::string doubt;
+  for (const kubernetes::Refused& one : now.refused) {
+    refused[one.kind].insert(one.name);
+    if (doubt.empty() && one.name.name.empty()) doubt = place(one.why);
+  }
+  keep(before.services, now.services, refused["Service"], [](const auto& one) { return one.key; });
+  keep(before.slices, now.slices, refused["EndpointSlice"], [](const auto& one) {
+    return ServiceKey{one.name_space, one.name};
+  });
+  return doubt;
+}
+
+}  // namespace
 
 FileSet::FileSet(std::string source, std::string node_name)
     : source_(std::move(source)), node_name_(std::move(node_name)) {}
@@ -15,8 +52,7 @@ void FileSet::parse(const std::string& path, const std::string& content, File& f
   const ParseOutcome parsed = parse_documents(content, path);
   if (parsed.problem) {
     file.problems = {*parsed.problem};
-    file.doubt = "line " + std::to_string(parsed.problem->line) + ", column " +
-                 std::to_string(parsed.problem->column) + ": " + parsed.problem->message;
+    file.doubt = place(*parsed.problem);
     return;
   }
   kubernetes::Objects objects;
@@ -26,10 +62,11 @@ void FileSet::parse(const std::string& path, const std::string& content, File& f
   }
   // A document that is no object is a broken file, not an empty one.
   if (objects.items == 0 && !file.problems.empty()) {
-    file.doubt = file.problems.front().message;
+    file.doubt = place(file.problems.front());
     return;
   }
-  file.doubt = objects.items == 0 ? "the file lists nothing" : "";
+  const std::string doubt = keep_refused(file.objects, objects);
+  file.doubt = objects.items == 0 ? "the file lists nothing" : doubt;
   file.ever_good = file.ever_good || objects.items != 0;
   file.objects = std::move(objects);
 }

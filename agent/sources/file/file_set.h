@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a set of files says, as the files change. Pure: bytes in, updates out.
 //
-// A file that cannot be read or parsed changes nothing: its last good objects stay. A file that
-// vanished or lists nothing takes its objects with it, in doubt: the guard holds what goes with
-// them.
+// A file that cannot be read or parsed changes nothing: its last good objects stay. So does an
+// object that is refused; one that cannot even be named puts the file's absences in doubt. A file
+// that vanished or lists nothing takes its objects with it, in doubt: the guard holds what goes
+// with them.
 #pragma once
 
 #include <map>

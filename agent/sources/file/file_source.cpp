@@ -2,10 +2,9 @@
 #include "agent/sources/file/file_source.h"
 
 #include <sys/inotify.h>
+#include <unistd.h>
 
-#include <cerrno>
-#include <filesystem>
-#include <set>
+#include <array>
 #include <system_error>
 
 #include "agent/base/file.h"
@@ -37,6 +36,8 @@ FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSour
       events_(loop),
       settle_timer_(loop),
       rescan_timer_(loop) {
+  // "catalog.d/" has itself for a parent.
+  while (config_.path.size() > 1 && config_.path.back() == '/') config_.path.pop_back();
   status_.name = name_;
   status_.kind = "file";
   status_.state = "starting";
@@ -44,8 +45,17 @@ FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSour
 
 FileSource::~FileSource() = default;
 
+// A handler may be queued, without an error, when its timer is cancelled and its owner gone.
+template <class Act>
+auto FileSource::while_running(Act act) {
+  return [act, running = std::weak_ptr<bool>(running_)](const boost::system::error_code& error) {
+    if (!error && !running.expired()) act();
+  };
+}
+
 void FileSource::start(Sink sink) {
   sink_ = std::move(sink);
+  running_ = std::make_shared<bool>(true);
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   // Without a watch (the limit of instances is reached) the slow scan still follows.
   if (fd >= 0) {
@@ -55,48 +65,89 @@ void FileSource::start(Sink sink) {
   }
   rescan_later();
   settle_timer_.expires_after(0ms);
-  settle_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) read_all();
-  });
+  settle_timer_.async_wait(while_running([this] { read_all(); }));
 }
 
 void FileSource::stop() {
+  running_.reset();
   boost::system::error_code ignored;
   if (events_.is_open()) events_.close(ignored);
   settle_timer_.cancel();
   rescan_timer_.cancel();
+  watched_.clear();
+  being_written_.clear();
+  settling_ = false;
 }
 
 SourceStatus FileSource::status() const {
   return status_;
 }
 
-// Watches the directory, never the file: a replaced file has a new inode. And its parent, for the
-// day the directory itself is replaced. Adding a watch that exists changes nothing.
+// Watches the directory, never the file: a replaced file has a new inode. And what is above it, for
+// the day the directory itself is replaced, or made at all. Adding a watch that exists changes
+// nothing.
 void FileSource::watch() {
   if (!events_.is_open()) return;
   std::error_code error;
   const fs::path path(config_.path);
-  std::set<fs::path> directories = {path.parent_path()};
-  if (fs::is_directory(path, error)) {
-    directories.insert(path);
-  } else if (path.has_parent_path() && path.parent_path().has_parent_path()) {
-    directories.insert(path.parent_path().parent_path());
+  std::set<fs::path> directories;
+  const bool directory = fs::is_directory(path, error);
+  if (directory) directories.insert(path);
+  fs::path above = path.parent_path();
+  directories.insert(above);
+  if (!directory) directories.insert(above.parent_path());
+  while (!fs::exists(above, error) && above.has_relative_path()) {
+    above = above.parent_path();
+    directories.insert(above);
   }
-  for (const fs::path& directory : directories) {
-    ::inotify_add_watch(events_.native_handle(), directory.c_str(),
-                        IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                            IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB);
+  for (const fs::path& one : directories) {
+    const int descriptor =
+        ::inotify_add_watch(events_.native_handle(), one.c_str(),
+                            IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                                IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB);
+    if (descriptor >= 0) watched_[descriptor] = one;
   }
 }
 
 void FileSource::wait_for_event() {
-  events_.async_read_some(boost::asio::buffer(buffer_),
-                          [this](const boost::system::error_code& error, std::size_t) {
-                            if (error) return;
-                            settle();
-                            wait_for_event();
-                          });
+  events_.async_wait(boost::asio::posix::stream_descriptor::wait_read, while_running([this] {
+                       take_events();
+                       settle();
+                       wait_for_event();
+                     }));
+}
+
+bool FileSource::is_ours(const fs::path& path) const {
+  return path == config_.path || (path.parent_path() == config_.path && is_catalog(path));
+}
+
+// Notes which files are open and half-written: a half that parses and is not empty would explain
+// the removal of the other half.
+FileSource::Seen FileSource::take_events() {
+  Seen seen;
+  alignas(inotify_event) std::array<char, 16384> buffer;
+  ssize_t size = 0;
+  while (events_.is_open() &&
+         (size = ::read(events_.native_handle(), buffer.data(), buffer.size())) > 0) {
+    for (const char* at = buffer.data(); at < buffer.data() + size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(at);
+      at += sizeof *event + event->len;
+      seen.any = true;
+      const auto directory = watched_.find(event->wd);
+      if ((event->mask & IN_Q_OVERFLOW) || directory == watched_.end() || event->len == 0) {
+        being_written_.clear();  // not known any more; an end may have been missed
+        continue;
+      }
+      const fs::path path = directory->second / event->name;
+      if ((event->mask & IN_MODIFY) && is_ours(path)) {
+        being_written_.insert(path);
+        seen.write = true;
+      }
+      if (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE))
+        being_written_.erase(path);
+    }
+  }
+  return seen;
 }
 
 // One timer for a burst, not set anew by each event: constant change is followed all the same.
@@ -104,19 +155,20 @@ void FileSource::settle() {
   if (settling_) return;
   settling_ = true;
   settle_timer_.expires_after(kSettle);
-  settle_timer_.async_wait([this](const boost::system::error_code& error) {
+  settle_timer_.async_wait(while_running([this] {
     settling_ = false;
-    if (!error) read_all();
-  });
+    if (being_written_.empty()) read_all();  // else its close is an event that comes here again
+  }));
 }
 
+// Also the end of waiting for a writer that never closes.
 void FileSource::rescan_later() {
   rescan_timer_.expires_after(kRescan);
-  rescan_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    read_all();
+  rescan_timer_.async_wait(while_running([this] {
+    being_written_.clear();
+    read_all(true);
     rescan_later();
-  });
+  }));
 }
 
 std::map<std::string, Result<std::string>> FileSource::read_files(
@@ -141,10 +193,14 @@ std::map<std::string, Result<std::string>> FileSource::read_files(
   return result;
 }
 
-void FileSource::read_all() {
+void FileSource::read_all(bool whatever) {
   watch();
   std::string listing_error;
-  auto update = files_.observe(read_files(listing_error), listing_error);
+  const auto content = read_files(listing_error);
+  const Seen meanwhile = take_events();
+  if (meanwhile.any) settle();
+  if (meanwhile.write && !whatever) return;  // what was read may be half of it
+  auto update = files_.observe(content, listing_error);
   if (!files_.doubtful()) status_.last_confirmed = std::chrono::system_clock::now();
   if (!update) return;
   status_.last_error.clear();

@@ -2,11 +2,13 @@
 // The file source: watches a file or a directory and says what it lists. The I/O around FileSet.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <filesystem>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 
 #include "agent/config/config.h"
@@ -26,9 +28,17 @@ class FileSource : public Source {
   SourceStatus status() const override;
 
  private:
-  void read_all();
+  template <class Act>
+  auto while_running(Act act);
+  void read_all(bool whatever = false);  // true: also while a file is being written
   void watch();
   void wait_for_event();
+  struct Seen {
+    bool any = false;
+    bool write = false;  // to one of our files
+  };
+  Seen take_events();
+  bool is_ours(const std::filesystem::path& path) const;
   void settle();
   void rescan_later();
   std::map<std::string, Result<std::string>> read_files(std::string& listing_error) const;
@@ -39,8 +49,10 @@ class FileSource : public Source {
   Sink sink_;
   boost::asio::posix::stream_descriptor events_;
   boost::asio::steady_timer settle_timer_, rescan_timer_;
-  alignas(8) std::array<char, 16384> buffer_{};
+  std::map<int, std::filesystem::path> watched_;  // by watch descriptor
+  std::set<std::filesystem::path> being_written_;
   bool settling_ = false;
+  std::shared_ptr<bool> running_;  // handlers hold it weakly: none acts after stop() or the end
   SourceStatus status_;
 };
 

@@ -78,12 +78,20 @@ struct NodeObject {
   std::vector<IpAddress> addresses;  // InternalIP and ExternalIP
 };
 
+// An object of ours that was reported and left out. Its name is "" when nobody can tell it.
+struct Refused {
+  std::string kind;
+  ServiceKey name;
+  Problem why;
+};
+
 // Everything one origin (file or list) says. `items` counts objects of any kind, also the ones
 // that are no business of ours: an origin without any is "empty".
 struct Objects {
   std::vector<ServiceObject> services;
   std::vector<SliceObject> slices;
   std::vector<NodeObject> nodes;
+  std::vector<Refused> refused;
   std::size_t items = 0;
 };
 

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// The file rules of design.md 4.1: what explains a removal and what does not, without any file.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "tests/unit/file/catalogs.h"
+
+namespace holdfast {
+namespace {
+
+using test::Files;
+using test::kImage;
+using test::kSong;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::StartsWith;
+
+struct Set {
+  FileSet set{"file", "n1"};
+  test::Told told;
+
+  // An update that says nothing when there was none.
+  SourceUpdate observe(const Files& files, const std::string& listing_error = "") {
+    const auto update = set.observe(files, listing_error);
+    news = update.has_value();
+    if (news) told.take(*update);
+    return update.value_or(SourceUpdate{});
+  }
+  bool news = false;
+};
+
+std::vector<std::string> doubts(const SourceUpdate& update) {
+  std::vector<std::string> result;
+  for (const Doubt& one : update.doubts) result.push_back(one.origin + ": " + one.reason);
+  return result;
+}
+
+TEST(First, SaysAllThereIs) {
+  Set set;
+  const SourceUpdate update = set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  EXPECT_EQ(update.source, "file");
+  EXPECT_TRUE(update.complete);
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("a.yaml", "b.yaml"));
+  EXPECT_THAT(update.doubts, IsEmpty());
+  EXPECT_THAT(update.problems, IsEmpty());
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
+  EXPECT_FALSE(set.set.doubtful());
+}
+
+TEST(First, WithoutAnyFileIsSaidToo) {
+  Set set;
+  const SourceUpdate update = set.observe({});
+  EXPECT_TRUE(set.news);
+  EXPECT_TRUE(update.complete);
+  EXPECT_THAT(update.changes, IsEmpty());
+}
+
+TEST(First, OneBadFileDoesNotKeepTheGoodOnesBack) {
+  Set set;
+  SourceUpdate update = set.observe({{"a.yaml", kSong}, {"b.yaml", "a: [1\n"}});
+  EXPECT_THAT(set.told.services(), ElementsAre("song"));
+  EXPECT_FALSE(update.complete) << "what b.yaml lists is not known: nothing is pruned";
+  ASSERT_THAT(update.problems, SizeIs(1));
+  EXPECT_THAT(update.problems[0].to_string(), StartsWith("b.yaml:2:1: "));
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("a.yaml"));
+  update = set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  EXPECT_TRUE(update.complete);
+  EXPECT_THAT(update.problems, IsEmpty());
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
+}
+
+TEST(Change, IsTheServicesThatDiffer) {
+  Set set;
+  set.observe({{"a.yaml", kSong + kImage}});
+  EXPECT_THAT(set.observe({{"a.yaml", kSong + kImage}}).changes, IsEmpty());
+  EXPECT_FALSE(set.news) << "the same bytes are no news";
+  const SourceUpdate update =
+      set.observe({{"a.yaml", "# a comment\n" + test::service("song", "10.96.0.10") +
+                                  test::slice("song", "10.1.0.1") + kImage}});
+  ASSERT_THAT(update.changes, SizeIs(1));
+  EXPECT_EQ(update.changes[0].key.name, "song");
+  EXPECT_EQ(set.told.endpoints("song"), 1u);
+  EXPECT_THAT(update.confirmed_origins, Contains("a.yaml")) << "which explains it";
+}
+
+TEST(Explained, AnObjectTakenOutOfAFileThatParsesAndIsNotEmpty) {
+  Set set;
+  set.observe({{"a.yaml", kSong + kImage}});
+  const SourceUpdate update = set.observe({{"a.yaml", kSong}});
+  EXPECT_THAT(set.told.services(), ElementsAre("song"));
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("a.yaml"));
+  EXPECT_THAT(update.doubts, IsEmpty());
+}
+
+struct Gone {
+  const char* name;
+  Files files;
+  const char* doubt;
+};
+
+class InDoubt : public testing::TestWithParam<Gone> {};
+
+TEST_P(InDoubt, WhatIsGoneIsNotExplained) {
+  Set set;
+  set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  SourceUpdate update = set.observe(GetParam().files);
+  EXPECT_THAT(doubts(update), ElementsAre(HasSubstr(GetParam().doubt)));
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("b.yaml"));
+  EXPECT_TRUE(set.set.doubtful());
+  set.observe(GetParam().files);
+  EXPECT_FALSE(set.news) << "said once";
+  update = set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  EXPECT_THAT(doubts(update), IsEmpty()) << "and over when the file is back";
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, InDoubt,
+    testing::Values(
+        Gone{"Emptied", {{"a.yaml", ""}, {"b.yaml", kImage}}, "a.yaml: the file lists nothing"},
+        Gone{"Comment", {{"a.yaml", "# x\n"}, {"b.yaml", kImage}}, "the file lists nothing"},
+        Gone{"NoItems",
+             {{"a.yaml", "kind: List\nitems: []\n"}, {"b.yaml", kImage}},
+             "the file lists nothing"},
+        Gone{"Vanished", {{"b.yaml", kImage}}, "a.yaml: the file vanished"}),
+    [](const auto& one) { return one.param.name; });
+
+class ChangesNothing : public testing::TestWithParam<std::pair<std::string, const char*>> {};
+
+TEST_P(ChangesNothing, WhileTheOthersGoOn) {
+  Set set;
+  set.observe({{"a.yaml", kSong}});
+  const SourceUpdate update = set.observe({{"a.yaml", GetParam().first}, {"b.yaml", kImage}});
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
+  EXPECT_EQ(set.told.endpoints("song"), 2u);
+  EXPECT_THAT(update.changes, SizeIs(1));
+  ASSERT_THAT(update.problems, SizeIs(1));
+  EXPECT_THAT(update.problems[0].to_string(), StartsWith(GetParam().second));
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("b.yaml"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    BadFiles, ChangesNothing,
+    testing::Values(std::pair(kSong + "a: [", "a.yaml:14:1: the text ends"),
+                    std::pair("a: 1\na: 2\n", "a.yaml:2:1: duplicate"),
+                    std::pair(kSong.substr(0, kSong.size() / 2) + "\"", "a.yaml:"),
+                    std::pair("just a text\n", "a.yaml:1:1: expected a Kubernetes object"),
+                    std::pair("kind: List\nitems: {}\n", "a.yaml:2:8: items must be a list"),
+                    std::pair(std::string(4096, '\0'), "a.yaml:1:1: control character 0")));
+
+TEST(ChangesNothingEither, AFileThatCannotBeRead) {
+  Set set;
+  set.observe({{"a.yaml", kSong}});
+  const Files denied = {{"a.yaml", fail(Errc::denied, "a.yaml: permission denied")}};
+  const SourceUpdate update = set.observe(denied);
+  EXPECT_THAT(update.changes, IsEmpty());
+  EXPECT_THAT(doubts(update), ElementsAre("a.yaml: a.yaml: permission denied"));
+  set.observe(denied);
+  EXPECT_FALSE(set.news);
+  EXPECT_THAT(doubts(set.observe({{"a.yaml", kSong}})), IsEmpty())
+      << "the same bytes, readable again";
+  EXPECT_TRUE(set.news);
+}
+
+TEST(ABadObject, StaysAsItWas) {
+  Set set;
+  set.observe({{"a.yaml", kSong + kImage}});
+  const std::string bad =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: song}\nspec: {ports: 80}\n---\n" +
+      test::slice("song", "10.1.0.1");
+  SourceUpdate update = set.observe({{"a.yaml", bad + kImage}});
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
+  EXPECT_EQ(set.told.endpoints("song"), 1u) << "what is good beside it applies";
+  ASSERT_THAT(update.problems, SizeIs(1));
+  EXPECT_THAT(update.problems[0].to_string(), StartsWith("a.yaml:4:15: Service default/song: "));
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("a.yaml")) << "other removals are explained";
+  set.observe({{"a.yaml", "# again\n" + bad + kImage}});
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song")) << "for as long as it is bad";
+  set.observe({{"a.yaml", kImage}});
+  EXPECT_THAT(set.told.services(), ElementsAre("image")) << "and goes when it is taken out";
+}
+
+TEST(ABadObject, OfASliceStaysAsItWas) {
+  Set set;
+  set.observe({{"a.yaml", kSong}});
+  std::string bad = kSong;
+  bad.replace(bad.find("[{addresses"), std::string::npos, "none\n");
+  EXPECT_THAT(set.observe({{"a.yaml", bad}}).problems, SizeIs(1));
+  EXPECT_EQ(set.told.endpoints("song"), 2u) << "mistyped is not empty";
+}
+
+TEST(ABadObject, ThatNobodyCanNamePutsAbsencesInDoubt) {
+  Set set;
+  set.observe({{"a.yaml", kSong + kImage}});
+  const SourceUpdate update =
+      set.observe({{"a.yaml", kImage + "apiVersion: v1\nkind: Service\nmetadata: {}\n"}});
+  EXPECT_THAT(update.confirmed_origins, IsEmpty()) << "it may be the song that is missing";
+  EXPECT_THAT(doubts(update), ElementsAre(StartsWith("a.yaml: line 15, column 11: metadata.name")));
+}
+
+TEST(Listing, ThatFailsIsADoubtOfTheWhole) {
+  Set set;
+  set.observe({{"a.yaml", kSong}});
+  const SourceUpdate update = set.observe({}, "dir: input/output error");
+  EXPECT_FALSE(update.complete);
+  EXPECT_THAT(doubts(update), Contains(": dir: input/output error"));
+  EXPECT_THAT(update.confirmed_origins, IsEmpty());
+  EXPECT_THAT(doubts(set.observe({{"a.yaml", kSong}})), IsEmpty());
+}
+
+TEST(Duplicates, OfTwoFilesAreReportedAndTheFirstIsUsed) {
+  Set set;
+  const SourceUpdate update = set.observe({{"a.yaml", kSong}, {"b.yaml", kSong}});
+  EXPECT_THAT(update.problems, SizeIs(2));
+  EXPECT_EQ(update.problems.at(0).file, "b.yaml");
+  EXPECT_EQ(set.told.endpoints("song"), 2u);
+}
+
+// Whatever becomes of one file, the other's service is never touched.
+RC_GTEST_PROP(AnyFile, LeavesTheOthersAlone, ()) {
+  Set set;
+  set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  const auto cuts =
+      *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, kSong.size()));
+  for (const std::size_t cut : cuts) {
+    std::string text = kSong.substr(0, cut);
+    if (*rc::gen::arbitrary<bool>()) text += *rc::gen::arbitrary<std::string>();
+    set.observe({{"a.yaml", text}, {"b.yaml", kImage}});
+    RC_ASSERT(set.told.endpoints("image") == 1u);
+  }
+  set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  RC_ASSERT(set.told.endpoints("song") == 2u);
+}
+
+}  // namespace
+}  // namespace holdfast
