@@ -10,6 +10,8 @@ if(NOT TARGET yaml-cpp::yaml-cpp)  # 0.7 has the target without its namespace
 endif()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(BPF REQUIRED IMPORTED_TARGET libbpf>=1.1)
+# The core alone: the exposer would bring a second HTTP server.
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 find_package(Threads REQUIRED)
 
@@ -17,3 +19,8 @@ find_package(Threads REQUIRED)
 add_library(holdfast_boost INTERFACE)
 target_link_libraries(holdfast_boost INTERFACE Boost::headers)
 target_compile_definitions(holdfast_boost INTERFACE BOOST_ASIO_NO_DEPRECATED)
+# GCC 12 takes the frames of Asio's coroutines, which have their own operator new and delete, for
+# mismatched once it has inlined one of the two.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(holdfast_boost INTERFACE -Wno-mismatched-new-delete)
+endif()

@@ -4,6 +4,7 @@
 // file:line:column. Nothing here touches the system beyond reading the file.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,8 +21,16 @@ struct FileSourceConfig {
   std::string path;  // a file, or a directory of *.yaml, *.yml, *.json
 };
 
-// One alternative per kind of source; adding a kind is a struct here and a row in sources.cpp.
-using SourceKindConfig = std::variant<FileSourceConfig>;
+struct KubernetesSourceConfig {
+  std::string kubeconfig;            // a file; "": the service account of the pod we run in
+  std::vector<std::string> servers;  // URLs in order, instead of the ones found there
+  // No event and no bookmark for so long: the watch is dead. The API sends a bookmark a minute.
+  std::chrono::seconds silence{120};
+  std::chrono::seconds compare_interval{600};  // the compare against lost events, jittered
+};
+
+// One alternative per kind of source; adding a kind is a struct here and a row in parse.cpp.
+using SourceKindConfig = std::variant<FileSourceConfig, KubernetesSourceConfig>;
 
 struct SourceConfig {
   std::string name;

@@ -87,6 +87,7 @@ struct HttpStream::State {
   beast::flat_buffer buffer;               // read and not parsed yet
   std::unique_ptr<ResponseParser> parser;  // of the answer whose body is being read
   std::unique_ptr<char[]> scratch = std::make_unique<char[]>(kPiece);
+  std::uint64_t connections = 0;
   bool busy = false;
   std::size_t head_bytes = 0;  // parsed of this answer, interim heads before it included
   bool unheard = false;        // the last ask() ended before a byte of an answer came
@@ -142,6 +143,7 @@ asio::awaitable<Result<>> HttpStream::State::connect() {
   auto made = co_await connector.connect(server, tls, timeouts, interrupt);
   if (!made) co_return Failure(made.error());
   connection = *made;
+  ++connections;
   co_return Result<>();
 }
 
@@ -328,6 +330,10 @@ void HttpStream::close() {
   // What is pending ends by itself, and drops the rest then.
   if (state_->connection) state_->connection->close();
   if (!state_->busy) state_->drop();
+}
+
+std::uint64_t HttpStream::connections() const {
+  return state_->connections;
 }
 
 bool HttpStream::connected() const {

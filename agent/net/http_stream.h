@@ -105,7 +105,8 @@ class HttpStream {
   // Ends what is pending with unavailable, "closed here".
   void close();
   bool connected() const;
-  std::string peer() const;  // "10.0.0.1:6443" of the connection; "" without one
+  std::uint64_t connections() const;  // made so far: tells whether send() connected anew
+  std::string peer() const;           // "10.0.0.1:6443" of the connection; "" without one
 
  private:
   struct State;

@@ -26,8 +26,10 @@ struct SourceStatus {
   std::string state;
   std::optional<std::chrono::system_clock::time_point> last_confirmed;  // confirmed current
   std::string last_error;                                               // "" when there is none now
-  // Facts of this kind of source, in order, for `source list -o wide` and JSON ("relists": "2").
+  // Facts of this kind of source, in order, for `source list` as JSON.
   std::vector<std::pair<std::string, std::string>> details;
+  // What it counts ("events"), for JSON and as holdfast_source_<name>_total.
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
 };
 
 class Source {

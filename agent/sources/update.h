@@ -77,6 +77,10 @@ struct SourceUpdate {
   // This update ends a complete list: what it held back is absent once more (design.md 4.3).
   bool list = false;
   std::vector<AddressClaim> claims = {};
+  // When the changes were triggered, as the control plane noted it (RFC 3339): what the network
+  // programming latency counts from.
+  std::vector<std::string> trigger_times = {};
+  TimePoint received = {};  // when its last bytes were read; the epoch: not known
   std::vector<ServiceChange> changes;
   std::set<std::string> confirmed_origins;  // read whole, parsed, not empty
   std::vector<Doubt> doubts;                // replaces the doubts of the update before
