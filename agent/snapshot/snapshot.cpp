@@ -15,7 +15,7 @@ using snapshot::Reader;
 using snapshot::Writer;
 
 constexpr std::string_view kMagic = "HOLDFAST";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2, kOldest = 1;
 constexpr std::size_t kHeader = 8 + 4 + 8 + 8;  // magic, version, generation, payload length
 constexpr std::size_t kDigest = 32;
 
@@ -132,6 +132,7 @@ std::string encode(const Snapshot& snapshot) {
   payload.number(static_cast<std::uint32_t>(snapshot.sources.size()));
   for (const auto& source : snapshot.sources) {
     payload.text(source.name);
+    payload.text(source.way);
     payload.number(static_cast<std::uint32_t>(source.memory.services.size()));
     for (const auto& entry : source.memory.services) put(payload, entry);
   }
@@ -166,9 +167,11 @@ Result<Snapshot> decode(std::string_view bytes) {
   const std::string_view covered = bytes.substr(0, bytes.size() - kDigest);
   if (sha256(covered) != bytes.substr(covered.size()))
     return damaged("its checksum does not match");
-  if (const auto version = number(8, 4); version != kVersion) {
+  const auto version = number(8, 4);
+  if (version < kOldest || version > kVersion) {
     return fail(Errc::incompatible,
-                fmt::format("snapshot has format {}, this version reads {}", version, kVersion));
+                fmt::format("snapshot has format {}, this version reads {} to {}", version, kOldest,
+                            kVersion));
   }
   if (number(20, 8) != covered.size() - kHeader) return damaged("its length does not match");
   Reader reader(covered.substr(kHeader));
@@ -177,6 +180,7 @@ Result<Snapshot> decode(std::string_view bytes) {
   snapshot.written_at = reader.number<std::int64_t>();
   for (std::uint32_t left = reader.count(8); left > 0 && reader.good(); --left) {
     Snapshot::SourceMemory source{reader.text(), {}};
+    if (version >= 2) source.way = reader.text();
     for (std::uint32_t entries = reader.count(27); entries > 0 && reader.good(); --entries) {
       source.memory.services.push_back(get_entry(reader));
     }

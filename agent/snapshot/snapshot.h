@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A generation on disk: the last known good. Encoding is pure; the store does the I/O.
 //
+// Format 2 added the way to the control plane; format 1 is still read.
+//
 // File: magic "HOLDFAST", format version, generation, payload length, payload, SHA-256 of all
 // before it; integers little-endian. Named "generation-<20 digits>.snap" in the state directory.
 #pragma once
@@ -23,6 +25,7 @@ struct Snapshot {
   struct SourceMemory {
     std::string name;
     GuardMemory memory;
+    std::string way = {};  // Source::memory(): the way to its control plane
   };
   std::vector<SourceMemory> sources;
   std::vector<Tombstone> tombstones;

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/sources/kubernetes/api/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::kubernetes {
+namespace {
+
+constexpr std::string_view kTriggerTime = "endpoints.kubernetes.io/last-change-trigger-time";
+
+const Endpoint* find(const Service& service, const Pool& like, const Endpoint& endpoint) {
+  for (const Pool& pool : service.pools) {
+    if (pool.service_port != like.service_port || pool.protocol != like.protocol ||
+        pool.family != like.family) {
+      continue;
+    }
+    const auto found =
+        std::lower_bound(pool.endpoints.begin(), pool.endpoints.end(), endpoint,
+                         [](const Endpoint& a, const Endpoint& b) {
+                           return std::tie(a.address, a.port) < std::tie(b.address, b.port);
+                         });
+    const bool same = found != pool.endpoints.end() && found->address == endpoint.address &&
+                      found->port == endpoint.port;
+    return same ? &*found : nullptr;
+  }
+  return nullptr;
+}
+
+bool any_ready(const Service& service) {
+  for (const Pool& pool : service.pools) {
+    for (const Endpoint& endpoint : pool.endpoints) {
+      if (endpoint.ready && !endpoint.terminating) return true;
+    }
+  }
+  return false;
+}
+
+std::string trigger_time(const Value& object) {
+  const Value* metadata = object.find("metadata");
+  const Value* annotations = metadata ? metadata->find("annotations") : nullptr;
+  const Value* time = annotations ? annotations->find(kTriggerTime) : nullptr;
+  return time ? time->text : "";
+}
+
+}  // namespace
+
+Store::Store(std::string source, NodeContext node)
+    : source_(std::move(source)), assembler_(std::move(node)) {}
+
+bool Store::synced() const {
+  return std::all_of(kinds_.begin(), kinds_.end(), [](const KindState& one) { return one.synced; });
+}
+
+Store::Staged Store::decode_one(Kind kind, const Value& object) const {
+  Staged staged;
+  staged.ref = ref_of(object);
+  decode(object, "", staged.objects, staged.problems, std::string(row_of(kind).name));
+  // Positions in a line of the wire help nobody.
+  for (Problem& problem : staged.problems) problem.line = problem.column = 0;
+  return staged;
+}
+
+void Store::apply(Kind kind, const Event& event) {
+  KindState& of = state(kind);
+  const ServiceKey name = ref_of(event.object).name;
+  const auto known = of.versions.find(name);
+  of.version = event.version;
+  const bool older = known != of.versions.end() && event.version.number != 0 &&
+                     event.version.number <= known->second.number;
+  if (older) return;
+  const SliceObject* before = kind == Kind::slice ? assembler_.slice(name) : nullptr;
+  if (event.type == EventType::deleted) {
+    if (before) drop_slice(*before);
+    const Staged last = decode_one(kind, event.object);
+    for (const SliceObject& slice : last.objects.slices) drop_slice(slice);
+    remove(kind, name);
+    return;
+  }
+  if (before) {
+    for (const SliceEndpoint& one : before->endpoints) {
+      explanations_[before->service].dropped.insert(one.addresses.begin(), one.addresses.end());
+    }
+  }
+  if (kind == Kind::slice && synced()) {
+    if (std::string time = trigger_time(event.object); !time.empty())
+      trigger_times_.push_back(std::move(time));
+  }
+  put(kind, decode_one(kind, event.object));
+}
+
+// A slice's deletion explains only the endpoints that were seen terminating.
+void Store::drop_slice(const SliceObject& slice) {
+  for (const SliceEndpoint& one : slice.endpoints) {
+    if (!one.terminating) continue;
+    explanations_[slice.service].terminating.insert(one.addresses.begin(), one.addresses.end());
+  }
+}
+
+void Store::put(Kind kind, Staged staged) {
+  const ServiceKey& name = staged.ref.name;
+  const std::string object =
+      std::string(row_of(kind).name) + " " + (kind == Kind::node ? name.name : name.to_string());
+  state(kind).versions[name] = staged.ref.version;
+  problems_.erase(object);
+  if (!staged.problems.empty()) problems_[object] = std::move(staged.problems);
+  for (ServiceObject& one : staged.objects.services) assembler_.put(std::move(one));
+  for (NodeObject& one : staged.objects.nodes) assembler_.put(std::move(one));
+  for (SliceObject& one : staged.objects.slices) put_slice(std::move(one));
+}
+
+void Store::put_slice(SliceObject slice) {
+  const ServiceObject* service = assembler_.service(slice.service);
+  const bool headless = !service || !service->ours;
+  for (const SliceEndpoint& one : slice.endpoints) {
+    if (one.terminating) {
+      explanations_[slice.service].terminating.insert(one.addresses.begin(), one.addresses.end());
+    }
+    if (!headless || one.identity.none()) continue;  // the service itself tells whose they are
+    for (const IpAddress& address : one.addresses) {
+      if (slice.ports.empty()) claims_.push_back({address, 0, one.identity});
+      for (const SlicePort& port : slice.ports)
+        claims_.push_back({address, port.port.value_or(0), one.identity});
+    }
+  }
+  assembler_.put(std::move(slice));
+}
+
+void Store::remove(Kind kind, const ServiceKey& name) {
+  state(kind).versions.erase(name);
+  problems_.erase(std::string(row_of(kind).name) + " " +
+                  (kind == Kind::node ? name.name : name.to_string()));
+  switch (kind) {
+    case Kind::service:
+      return assembler_.remove_service(name);
+    case Kind::slice:
+      return assembler_.remove_slice(name);
+    case Kind::node:
+      return assembler_.remove_node(name.name);
+  }
+}
+
+void Store::begin_list(Kind kind) {
+  KindState& of = state(kind);
+  of.listing = true;
+  of.seen.clear();
+  of.staged.clear();
+}
+
+void Store::list(Kind kind, const Value& object) {
+  KindState& of = state(kind);
+  const ObjectRef ref = ref_of(object);
+  of.seen.insert(ref.name);
+  const auto known = of.versions.find(ref.name);
+  if (known != of.versions.end() && known->second == ref.version) return;
+  of.staged.push_back(decode_one(kind, object));
+}
+
+void Store::end_list(Kind kind, const Version& version, bool reset) {
+  KindState& of = state(kind);
+  basis_ = Basis::list;
+  std::vector<ServiceKey> absent;
+  for (const auto& [name, known] : of.versions) {
+    if (!of.seen.contains(name)) absent.push_back(name);
+  }
+  for (const ServiceKey& name : absent) remove(kind, name);
+  for (Staged& staged : of.staged) put(kind, std::move(staged));
+  if (reset) {
+    doubt_ =
+        fmt::format("the API's {} went back from version {} to {}: what it does not list is kept",
+                    row_of(kind).resource, of.version.text, version.text);
+  } else {
+    doubt_.reset();
+    listed_.insert(kind);
+  }
+  of.version = version;
+  of.synced = true;
+  of.listing = false;
+  of.seen.clear();
+  of.staged = {};
+  if (listed_.contains(Kind::service) && listed_.contains(Kind::slice)) count_list();
+}
+
+void Store::count_list() {
+  counted_ = true;
+  listed_.clear();
+}
+
+Store::Differences Store::compare(Kind kind, const std::vector<ObjectRef>& listed,
+                                  const Version& version) const {
+  const KindState& of = state(kind);
+  Differences differences;
+  std::set<ServiceKey> seen;
+  for (const ObjectRef& ref : listed) {
+    seen.insert(ref.name);
+    const auto known = of.versions.find(ref.name);
+    // A watch that runs ahead of the list knows better.
+    const bool newer_here = known != of.versions.end() &&
+                            known->second.number > ref.version.number && ref.version.number != 0;
+    if (known == of.versions.end() || (!(known->second == ref.version) && !newer_here))
+      differences.changed.push_back(ref.name);
+  }
+  for (const auto& [name, known] : of.versions) {
+    const bool was_there = known.number != 0 && known.number <= version.number;
+    if (was_there && !seen.contains(name)) differences.absent.push_back(name);
+  }
+  return differences;
+}
+
+void Store::correct(Kind kind, const Value& object) {
+  const ObjectRef ref = ref_of(object);
+  const auto known = state(kind).versions.find(ref.name);
+  if (known != state(kind).versions.end() && known->second.number >= ref.version.number) return;
+  basis_ = Basis::list;
+  put(kind, decode_one(kind, object));
+}
+
+void Store::correct_absent(Kind kind, const ServiceKey& name) {
+  basis_ = Basis::list;
+  remove(kind, name);
+}
+
+std::vector<EndpointAddress> Store::explained(const ServiceKey& key, const Service& before,
+                                              const ServicePtr& after) {
+  const Explanation& seen = explanations_[key];
+  const bool ready = after && any_ready(*after);
+  std::set<EndpointAddress>& waiting = waiting_[key];
+  std::vector<EndpointAddress> result;
+  for (const Pool& pool : before.pools) {
+    for (const Endpoint& endpoint : pool.endpoints) {
+      const EndpointAddress address{endpoint.address, endpoint.port};
+      const Endpoint* still = after ? find(*after, pool, endpoint) : nullptr;
+      if (still) {
+        if (still->terminating && !endpoint.terminating) result.push_back(address);
+      } else if (endpoint.terminating || seen.terminating.contains(endpoint.address)) {
+        result.push_back(address);
+      } else if (basis_ == Basis::event && seen.dropped.contains(endpoint.address)) {
+        waiting.insert(address);
+      }
+    }
+  }
+  if (after) {
+    for (const Pool& pool : after->pools) {
+      for (const Endpoint& endpoint : pool.endpoints)
+        waiting.erase({endpoint.address, endpoint.port});
+    }
+  }
+  if (ready) result.insert(result.end(), waiting.begin(), waiting.end());
+  if (ready || waiting.empty()) waiting_.erase(key);
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+std::optional<ServiceChange> Store::change_of(const Assembler::Change& change) {
+  const auto known = last_.find(change.key);
+  const ServicePtr before = known == last_.end() ? nullptr : known->second;
+  ServiceChange result;
+  result.key = change.key;
+  result.now = change.now;
+  result.basis = basis_;
+  if (!before && !change.now) return std::nullopt;
+  if (before) result.explained_endpoints = explained(change.key, *before, change.now);
+  if (!change.now) {
+    // A Service that is there but none of ours any more says so itself.
+    result.explained = basis_ == Basis::event || assembler_.service(change.key) != nullptr;
+    last_.erase(known);
+    waiting_.erase(change.key);
+    return result;
+  }
+  const bool same = before && *before == *change.now;
+  last_[change.key] = same ? before : change.now;
+  if (same && result.explained_endpoints.empty()) return std::nullopt;
+  return result;
+}
+
+void Store::collect_problems(SourceUpdate& update) const {
+  for (const auto& [object, list] : problems_)
+    update.problems.insert(update.problems.end(), list.begin(), list.end());
+  for (const auto& [key, list] : service_problems_)
+    update.problems.insert(update.problems.end(), list.begin(), list.end());
+}
+
+std::optional<SourceUpdate> Store::take() {
+  if (!synced()) return std::nullopt;
+  SourceUpdate update;
+  for (const Assembler::Change& change : assembler_.take()) {
+    service_problems_.erase(change.key);
+    if (!change.problems.empty()) service_problems_[change.key] = change.problems;
+    if (auto told = change_of(change)) update.changes.push_back(std::move(*told));
+  }
+  explanations_.clear();
+  basis_ = Basis::event;
+  update.claims = std::exchange(claims_, {});
+  update.list = std::exchange(counted_, false);
+  const bool first = !std::exchange(ever_taken_, true);
+  if (!first && update.changes.empty() && update.claims.empty() && !update.list)
+    return std::nullopt;
+  update.source = source_;
+  update.revision = std::to_string(++revision_);
+  update.complete = true;
+  if (doubt_) update.doubts.push_back({"", *doubt_});
+  collect_problems(update);
+  return update;
+}
+
+std::vector<EndpointAddress> Store::api_endpoints() const {
+  std::vector<EndpointAddress> result;
+  const auto api = last_.find({"default", "kubernetes"});
+  if (api == last_.end()) return result;
+  for (const Pool& pool : api->second->pools) {
+    for (const Endpoint& endpoint : pool.endpoints) {
+      if (pool.protocol == Protocol::tcp && pool.service_port == 443)
+        result.push_back({endpoint.address, endpoint.port});
+    }
+  }
+  return result;
+}
+
+}  // namespace holdfast::kubernetes
