@@ -23,6 +23,9 @@ constexpr auto kVerifyInterval = 60s;
 constexpr auto kCollectInterval = 1s;
 constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
 constexpr auto kLongestRetry = 30'000ms;
+const std::vector<double> kDurations = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                        0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5,
+                                        5,      10,      30,     60,    120,    300};
 
 constexpr std::uint32_t kDefaultServices = 4096;
 constexpr std::uint32_t kDefaultEndpoints = 65536;
@@ -51,7 +54,14 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       snapshot_timer_(loop),
       watchdog_timer_(loop),
       first_words_timer_(loop),
-      waiters_timer_(loop) {}
+      waiters_timer_(loop),
+      apply_duration_("holdfast_apply_duration_seconds",
+                      "From a changed catalog to the maps switched.", kDurations),
+      sync_duration_("holdfast_sync_duration_seconds",
+                     "From a source's answer read to the maps switched.", kDurations),
+      programming_duration_("holdfast_network_programming_duration_seconds",
+                            "From the control plane's note of a change to the maps switched.",
+                            kDurations) {}
 
 Daemon::~Daemon() = default;
 
@@ -62,11 +72,13 @@ Result<> Daemon::start() {
   for (const std::string& note : notes) log::warn(note);
   if (!loaded) return tl::unexpected(loaded.error());
   last_snapshot_ = std::move(*loaded);
+  const SourceSurroundings surroundings{loop_, config_.node_name,
+                                        [this](int fd) { bypass_hook(fd); }};
   for (const SourceConfig& source : config_.sources) {
     sources_.push_back({source.name,
                         kind_of(source),
                         source.fallback,
-                        make_source(source, loop_, config_.node_name),
+                        make_source(source, surroundings),
                         Guard(source.name, config_.guard),
                         false,
                         {},
@@ -165,8 +177,19 @@ void Daemon::restore_last_known_good(const Restored& restored) {
   attach_when_complete();
 }
 
+// Our own sockets never go through our own frontends (design.md 4.14).
+void Daemon::bypass_hook(int fd) {
+  if (!dataplane_) return;
+  if (auto marked = dataplane_->bypass(fd); !marked) log::warn(marked.error().what);
+}
+
 void Daemon::start_sources() {
   for (SourceState& source : sources_) {
+    if (last_snapshot_) {
+      for (const auto& memory : last_snapshot_->sources) {
+        if (memory.name == source.name) source.source->restore(memory.way);
+      }
+    }
     source.source->start(
         [this, &source](const SourceUpdate& update) { on_update(source, update); });
   }
@@ -191,6 +214,11 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   const bool first = update.complete && !source.complete;
   source.complete = source.complete || update.complete;
   carry(source, source.guard.admit(update, steady_clock::now()));
+  if (update.received != TimePoint{}) sync_duration_.observe(steady_clock::now() - update.received);
+  for (const std::string& time : update.trigger_times) {
+    if (const auto triggered = telemetry::parse_time(time))
+      programming_duration_.observe(std::chrono::system_clock::now() - *triggered);
+  }
   if (first && reconciler_) {
     if (auto pruned = reconciler_->prune(source.name); !pruned) log::error(pruned.error().what);
   }
@@ -219,7 +247,9 @@ void Daemon::carry(SourceState& source, const std::vector<Admitted>& admitted) {
 
 void Daemon::program(const Generation& generation) {
   if (!reconciler_ || generation.changes.empty()) return;
+  const auto began = steady_clock::now();
   const auto applied = reconciler_->apply(generation);
+  apply_duration_.observe(steady_clock::now() - began);
   if (applied) {
     retry_delay_ = 500ms;
     log::info(fmt::format("generation {}: {} services changed", generation.number,
@@ -335,7 +365,7 @@ void Daemon::write_snapshot() {
   snapshot.generation = catalog_->number();
   snapshot.written_at = std::time(nullptr);
   for (const SourceState& source : sources_) {
-    snapshot.sources.push_back({source.name, source.guard.memory()});
+    snapshot.sources.push_back({source.name, source.guard.memory(), source.source->memory()});
   }
   snapshot.tombstones = catalog_->tombstones();
   if (auto saved = store_.save(snapshot); !saved) {

@@ -22,6 +22,7 @@
 #include "agent/reconcile/reconciler.h"
 #include "agent/snapshot/snapshot.h"
 #include "agent/sources/source.h"
+#include "agent/telemetry/metrics.h"
 
 namespace holdfast {
 
@@ -49,11 +50,13 @@ class Daemon {
 
  private:
   friend class StatusReport;
+  friend class MetricsReport;
 
   Result<> start_admin();
   Result<> open_dataplane();
   void restore_last_known_good(const Restored& restored);
   void start_sources();
+  void bypass_hook(int fd);
   void on_update(SourceState& source, const SourceUpdate& update);
   void carry(SourceState& source, const std::vector<Admitted>& admitted);
   void program(const Generation& generation);
@@ -96,7 +99,7 @@ class Daemon {
   bool stopping_ = false;
   std::chrono::milliseconds retry_delay_{500};
   std::vector<std::string> known_holds_;  // ids already logged
-  std::string attach_error_;
+  telemetry::Distribution apply_duration_, sync_duration_, programming_duration_;
   std::optional<Error> failure_;
 };
 

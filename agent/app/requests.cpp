@@ -6,6 +6,7 @@
 
 #include "agent/app/daemon.h"
 #include "agent/app/log.h"
+#include "agent/app/metrics.h"
 #include "agent/app/status.h"
 
 namespace holdfast {
@@ -51,6 +52,8 @@ admin::Response Daemon::handle(const admin::Request& request) {
   const bool get = request.method == "GET";
   if (request.path == "/livez" && get) return lines({});
   if (request.path == "/readyz" && get) return lines(pending());
+  if (request.path == "/metrics" && get)
+    return {200, "text/plain; version=0.0.4; charset=utf-8", MetricsReport(*this).text()};
   if (request.path == "/v1/status" && get) return json(report.status());
   if (request.path == "/v1/sources" && get) return json(report.sources());
   if (request.path == "/v1/holds" && get) return json(report.holds());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,8 +12,15 @@
 
 namespace holdfast {
 
-std::string kind_of(const SourceConfig& config);  // "file"
-std::unique_ptr<Source> make_source(const SourceConfig& config, boost::asio::io_context& loop,
-                                    const std::string& node_name);
+std::string kind_of(const SourceConfig& config);  // "file", "kubernetes"
+
+// What a source is made of, beside its configuration.
+struct SourceSurroundings {
+  boost::asio::io_context& loop;
+  std::string node_name;
+  std::function<void(int fd)> prepare_socket;  // before one of the agent's own sockets connects
+};
+std::unique_ptr<Source> make_source(const SourceConfig& config,
+                                    const SourceSurroundings& surroundings);
 
 }  // namespace holdfast

@@ -88,6 +88,10 @@ object StatusReport::source(const SourceState& state) const {
     row["age_seconds"] = nullptr;
   }
   row["last_error"] = status.last_error;
+  object details;
+  for (const auto& [key, text] : status.details) details[key] = text;
+  for (const auto& [key, count] : status.counters) details[key] = count;
+  row["details"] = std::move(details);
   return row;
 }
 

@@ -4,7 +4,7 @@
 
 holdfast_packages_build=(g++ cmake ninja-build pkg-config clang-14 llvm-14 bpftool libbpf-dev libelf-dev
   zlib1g-dev linux-libc-dev libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev
-  libyaml-cpp-dev libcli11-dev libfmt-dev libspdlog-dev libexpected-dev libxxhash-dev libcap-dev
+  libyaml-cpp-dev libcli11-dev libfmt-dev libspdlog-dev libexpected-dev libxxhash-dev libcap-dev prometheus-cpp-dev
   ccache mold)
 holdfast_packages_demo=(iproute2 python3 curl)
 holdfast_packages_test=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14 clang-tidy-14

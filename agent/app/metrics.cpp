@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/metrics.h"
+
+#include <algorithm>
+
+#include "agent/telemetry/metrics.h"
+#include "holdfast/abi/counters.h"
+#include "holdfast/abi/layout.h"
+
+namespace holdfast {
+namespace {
+
+double seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+double unix_time(std::chrono::system_clock::time_point time) {
+  return seconds(time.time_since_epoch());
+}
+
+}  // namespace
+
+std::string MetricsReport::text() const {
+  telemetry::Page page;
+  page.gauge("holdfast_build_info", "1, with the version as a label.", 1,
+             {{"version", HOLDFAST_VERSION}});
+  page.gauge("holdfast_ready", "1 when the maps serve a whole generation.", daemon_.ready());
+  generations(page);
+  sources(page);
+  guards(page);
+  maps(page);
+  datapath(page);
+  page.add_process();
+  return page.text();
+}
+
+void MetricsReport::generations(telemetry::Page& page) const {
+  const auto& reconciler = daemon_.reconciler_;
+  page.gauge("holdfast_generation_desired", "Newest generation of the catalog.",
+             daemon_.catalog_ ? static_cast<double>(daemon_.catalog_->number()) : 0);
+  page.gauge("holdfast_generation_applied", "Generation that the maps hold.",
+             reconciler ? static_cast<double>(reconciler->status().applied_generation) : 0);
+  page.counter("holdfast_applies_total", "Generations applied by this process.",
+               reconciler ? static_cast<double>(reconciler->status().applies) : 0);
+  page.counter("holdfast_repairs_total", "Differences mended by read-back.",
+               reconciler ? static_cast<double>(reconciler->status().repairs) : 0);
+  page.gauge("holdfast_apply_failed", "1 while the newest generation could not be applied.",
+             reconciler && !reconciler->status().last_error.empty());
+  page.add(daemon_.apply_duration_);
+  page.add(daemon_.sync_duration_);
+  page.add(daemon_.programming_duration_);
+  if (!daemon_.last_snapshot_) return;
+  page.gauge("holdfast_snapshot_generation", "Generation of the newest snapshot.",
+             static_cast<double>(daemon_.last_snapshot_->generation));
+  page.gauge("holdfast_snapshot_timestamp_seconds", "When it was written, since the epoch.",
+             static_cast<double>(daemon_.last_snapshot_->written_at));
+}
+
+// Family by family, as the format wants it.
+void MetricsReport::sources(telemetry::Page& page) const {
+  std::vector<std::pair<std::string, SourceStatus>> all;
+  for (const SourceState& state : daemon_.sources_)
+    all.emplace_back(state.name, state.source->status());
+  for (const auto& [name, status] : all) {
+    page.gauge("holdfast_source_current", "1 while the source is confirmed current.",
+               status.state == "current", {{"source", name}, {"kind", status.kind}});
+  }
+  for (const auto& [name, status] : all) {
+    if (!status.last_confirmed) continue;
+    page.gauge("holdfast_source_confirmed_timestamp_seconds",
+               "When the source was last confirmed current, since the epoch.",
+               unix_time(*status.last_confirmed), {{"source", name}});
+  }
+  for (const SourceState& state : daemon_.sources_) {
+    page.gauge("holdfast_source_problems", "Objects of the source that are not used, or not whole.",
+               static_cast<double>(state.problems.size()), {{"source", state.name}});
+  }
+  for (const SourceState& state : daemon_.sources_) {
+    page.gauge("holdfast_source_doubts", "Parts of the source whose absences explain nothing.",
+               static_cast<double>(state.doubts.size()), {{"source", state.name}});
+  }
+  std::vector<std::string> kinds;  // of counters, over all sources
+  for (const auto& [name, status] : all) {
+    for (const auto& [what, count] : status.counters) {
+      if (std::find(kinds.begin(), kinds.end(), what) == kinds.end()) kinds.push_back(what);
+    }
+  }
+  for (const std::string& kind : kinds) {
+    for (const auto& [name, status] : all) {
+      for (const auto& [what, count] : status.counters) {
+        if (what != kind) continue;
+        page.counter("holdfast_source_" + what + "_total", "The source's " + what + ".",
+                     static_cast<double>(count), {{"source", name}});
+      }
+    }
+  }
+}
+
+void MetricsReport::guards(telemetry::Page& page) const {
+  const TimePoint now = std::chrono::steady_clock::now();
+  std::vector<std::pair<std::string, std::vector<Hold>>> all;
+  for (const SourceState& state : daemon_.sources_)
+    all.emplace_back(state.name, state.guard.holds());
+  for (const auto& [name, holds] : all) {
+    page.gauge("holdfast_holds", "Services with removals that are held.",
+               static_cast<double>(holds.size()), {{"source", name}});
+  }
+  for (const auto& [name, holds] : all) {
+    std::size_t endpoints = 0;
+    for (const Hold& hold : holds) endpoints += hold.endpoints.size();
+    page.gauge("holdfast_held_endpoints", "Endpoints kept against what the source says.",
+               static_cast<double>(endpoints), {{"source", name}});
+  }
+  for (const auto& [name, holds] : all) {
+    double oldest = 0;
+    for (const Hold& hold : holds) oldest = std::max(oldest, seconds(now - hold.since));
+    page.gauge("holdfast_hold_oldest_seconds", "Age of the oldest hold; 0 without one.", oldest,
+               {{"source", name}});
+  }
+}
+
+void MetricsReport::maps(telemetry::Page& page) const {
+  if (!daemon_.reconciler_) return;
+  const Usage usage = daemon_.reconciler_->usage();
+  const Capacity room = daemon_.dataplane_->capacity();
+  struct Row {
+    const char* map;
+    std::uint32_t used, capacity;
+  };
+  const Row rows[] = {{"frontends", usage.frontends, room.frontends},
+                      {"service_names", usage.services, room.services},
+                      {"pools", usage.pools, room.pools},
+                      {"slots", usage.slots, room.slots},
+                      {"endpoints", usage.endpoints, room.endpoints},
+                      {"strings", usage.strings, room.strings}};
+  for (const Row& row : rows) {
+    page.gauge("holdfast_bpf_map_entries", "Entries in use.", row.used, {{"map", row.map}});
+  }
+  for (const Row& row : rows) {
+    page.gauge("holdfast_bpf_map_capacity", "Entries there is room for.", row.capacity,
+               {{"map", row.map}});
+  }
+  page.gauge("holdfast_endpoints_draining",
+             "Endpoints out of every pool that wait for their last connection.", usage.draining);
+  for (const ProgramStatus& program : daemon_.dataplane_->programs()) {
+    page.gauge("holdfast_bpf_program_attached", "1 while its link is attached.", program.attached,
+               {{"program", program.name}});
+  }
+}
+
+void MetricsReport::datapath(telemetry::Page& page) const {
+  if (!daemon_.dataplane_) return;
+  const auto counters = daemon_.dataplane_->counters();
+  if (!counters) return;
+  for (const CounterValue& counter : *counters) {
+    page.counter("holdfast_datapath_events_total",
+                 "Decisions and early returns of the programs, over every life of the daemon.",
+                 static_cast<double>(counter.value), {{"event", counter.name}});
+  }
+}
+
+}  // namespace holdfast

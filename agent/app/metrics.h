@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's state as the metrics of docs/metrics.md. Reads, changes nothing.
+#pragma once
+
+#include <string>
+
+#include "agent/app/daemon.h"
+
+namespace holdfast {
+
+class MetricsReport {
+ public:
+  explicit MetricsReport(const Daemon& daemon) : daemon_(daemon) {}
+  std::string text() const;
+
+ private:
+  void sources(telemetry::Page& page) const;
+  void guards(telemetry::Page& page) const;
+  void maps(telemetry::Page& page) const;
+  void datapath(telemetry::Page& page) const;
+  void generations(telemetry::Page& page) const;
+
+  const Daemon& daemon_;
+};
+
+}  // namespace holdfast
