@@ -77,6 +77,7 @@ class Daemon {
   void stop(std::optional<Error> failure);
 
   admin::Response handle(const admin::Request& request);
+  admin::Response decide_refusal(SourceState& source, bool accept);
   admin::Response decide_hold(const std::string& id, bool accept);
   bool ready() const;
   std::vector<std::string> pending() const;

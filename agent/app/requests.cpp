@@ -75,9 +75,23 @@ admin::Response Daemon::handle(const admin::Request& request) {
   return problem(404, fmt::format("no such request: {} {}", request.method, request.path));
 }
 
+// A source that is refused as a whole (another cluster answers) goes by its name, never by "all".
+admin::Response Daemon::decide_refusal(SourceState& source, bool accept) {
+  if (source.source->status().state != "refused")
+    return problem(404, fmt::format("source {} is not refused", source.name));
+  if (accept) {
+    if (auto confirmed = source.source->confirm(); !confirmed)
+      return problem(404, confirmed.error().what);
+    log::warn(fmt::format("source {}: the other cluster is accepted by the operator", source.name));
+  }
+  return json(
+      boost::json::object{{"id", source.name}, {"state", accept ? "accepted" : "rejected"}});
+}
+
 admin::Response Daemon::decide_hold(const std::string& id, bool accept) {
   std::size_t count = 0;
   for (SourceState& source : sources_) {
+    if (id == source.name) return decide_refusal(source, accept);
     for (const Hold& hold : source.guard.holds()) {
       if (id != "all" && id != hold.id) continue;
       ++count;

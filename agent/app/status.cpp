@@ -121,6 +121,16 @@ value StatusReport::holds() const {
   array rows;
   const TimePoint now = std::chrono::steady_clock::now();
   for (const SourceState& state : daemon_.sources_) {
+    if (const SourceStatus status = state.source->status(); status.state == "refused") {
+      rows.push_back(object{{"id", state.name},
+                            {"source", state.name},
+                            {"service", ""},
+                            {"state", "open"},
+                            {"whole_service", false},
+                            {"since_seconds", status.refused_seconds},
+                            {"reason", status.last_error},
+                            {"endpoints", array{}}});
+    }
     for (const Hold& hold : state.guard.holds()) {
       array endpoints;
       for (const HeldEndpoint& endpoint : hold.endpoints) {

@@ -26,6 +26,7 @@ struct SourceStatus {
   std::string state;
   std::optional<std::chrono::system_clock::time_point> last_confirmed;  // confirmed current
   std::string last_error;                                               // "" when there is none now
+  std::int64_t refused_seconds = 0;  // with state "refused": for how long
   // Facts of this kind of source, in order, for `source list` as JSON.
   std::vector<std::pair<std::string, std::string>> details;
   // What it counts ("events"), for JSON and as holdfast_source_<name>_total.

@@ -162,6 +162,10 @@ class Lab:
         self.cgroup.mkdir()
         self.bpffs.mkdir()
         run("mount", "-t", "bpf", "bpf", str(self.bpffs))
+        self.hosts = self.make_hosts()
+
+    def make_hosts(self):
+        """Two, joined by a cable."""
         self.a, self.b = Host(self, "a", 1), Host(self, "b", 2)
         for host in (self.a, self.b):
             host.create()
@@ -169,6 +173,7 @@ class Lab:
             host.cable(peer)
         for host, peer in ((self.a, self.b), (self.b, self.a)):
             host.route(peer)
+        return self.a, self.b
 
     @classmethod
     def remove_leftovers(cls, root):
@@ -205,12 +210,12 @@ class Lab:
                 process.kill()
         for process in self.processes:
             process.wait()
-        for host in (self.a, self.b):
+        for host in self.hosts:
             run(str(self.bin / "holdfast"), "uninstall", "--bpffs", str(host.bpffs), check=False)
             run("ip", "netns", "del", host.netns, check=False)
         run("umount", str(self.bpffs), check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
-        for path in (self.a.cgroup, self.b.cgroup, self.cgroup):
+        for path in (*(host.cgroup for host in self.hosts), self.cgroup):
             for _ in range(50):
                 try:
                     path.rmdir()

@@ -109,6 +109,7 @@ asio::awaitable<Attempt<>> Access::identify(net::HttpStream& stream, const net::
     foreign_.clear();
     co_return Attempt<>();
   }
+  if (foreign_.empty()) foreign_since_ = std::chrono::steady_clock::now();
   foreign_ = uid->text;
   route_.failed(server);
   co_return NoLuck({Ending::foreign,

@@ -48,6 +48,7 @@ class Access {
   void remember_cluster(std::string uid) { cluster_ = std::move(uid); }
   // The uid of a cluster that answered in place of the known one; "": none does.
   const std::string& foreign() const { return foreign_; }
+  TimePoint foreign_since() const { return foreign_since_; }
   bool confirm();  // takes the foreign one for ours; false: there is none
 
   std::uint64_t requests() const { return requests_; }
@@ -63,6 +64,7 @@ class Access {
   std::vector<std::string> servers_;
   Route route_;
   std::string cluster_, foreign_;
+  TimePoint foreign_since_;
   std::uint64_t requests_ = 0;
 };
 

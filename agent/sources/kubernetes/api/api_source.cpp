@@ -186,6 +186,9 @@ SourceStatus KubernetesSource::status() const {
   }
   if (!core_->access.foreign().empty()) {
     status.state = "refused";
+    status.refused_seconds = std::chrono::duration_cast<std::chrono::seconds>(
+                                 steady_clock::now() - core_->access.foreign_since())
+                                 .count();
   } else if (all_current && !core_->reflectors.empty()) {
     status.state = "current";
   } else {
