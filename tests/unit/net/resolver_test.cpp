@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names: the system's answers, and a resolver that fails, lies or hangs (faults.md U10).
+#include <atomic>
 #include <condition_variable>
 
 #include "agent/net/resolver.h"
@@ -40,7 +41,7 @@ class Names : public Client {
   std::condition_variable released_;
   Result<Addresses> answer_ = here_;
   bool hang_ = false;
-  int asked_ = 0;
+  std::atomic<int> asked_ = 0;
 };
 
 TEST_F(Names, TheSystemKnowsLocalhost) {
@@ -75,7 +76,7 @@ TEST_F(Names, TheLastGoodAnswerServesWhenTheResolverFails) {
     const auto after = send(stream);
     EXPECT_TRUE(after) << after.error().what;
   }
-  EXPECT_EQ(asked_, 4) << "and it is asked each time";
+  EXPECT_EQ(asked_.load(), 4) << "and it is asked each time";
   // Both troubles are told when the old address does not answer either.
   set(fail(Errc::unavailable, "resolve kube.example: NXDOMAIN"));
   server.stop();
@@ -111,7 +112,7 @@ TEST_F(Names, AResolverThatHangsIsGivenUpInTimeAndAskedOnlyOnce) {
     EXPECT_NE(head.error().what.find("no answer within 50 ms"), std::string::npos)
         << head.error().what;
   }
-  EXPECT_EQ(asked_, 1) << "one thread a name, however often it is tried";
+  EXPECT_EQ(asked_.load(), 1) << "one thread a name, however often it is tried";
   hang(false);
   timeouts.resolve = 20s;
   stream.use(server.as("kube.example"), {}, timeouts);
