@@ -109,6 +109,16 @@ class Image:
         expect(bad.returncode == 1 and "sauces" in bad.stderr and ":1:1" in bad.stderr, bad.stdout + bad.stderr)
         return "good accepted; bad refused with its line"
 
+    def case_daemon_takes_the_chart_s_configuration(self):
+        """What the ConfigMap of deploy/kubernetes/ holds, word for word."""
+        lines = (TOP / "deploy/kubernetes/holdfast.yaml").read_text().split("  config.yaml: |\n", 1)[1].splitlines()
+        end = next(number for number, line in enumerate(lines) if not line.startswith("    "))
+        (self.config / "config.yaml").write_text("".join(line[4:] + "\n" for line in lines[:end]))
+        done = self.run("/usr/bin/holdfastd", "--check")
+        (self.config / "config.yaml").write_text(CONFIG)
+        expect(done.returncode == 0, done.stdout + done.stderr)
+        return f"{end} lines"
+
     def case_root_is_read_only(self):
         done = self.run("/usr/bin/holdfastd", "--state-dir", "/var/lib/holdfast")
         expect(done.returncode == 1 and "Read-only file system" in done.stderr, f"{done.returncode} {done.stdout + done.stderr}")
