@@ -62,9 +62,10 @@ def other_values(plane):
 def pods(plane):
     dry_run(plane, json.dumps(pod_of(plane, MANIFEST.read_text())))
     values = ROOT / "tests/helm/values/everything.yaml"
-    text = template("--values", values, "--api-version", "monitoring.coreos.com/v1/PodMonitor")
+    kinds = ("PodMonitor", "PrometheusRule")
+    text = template("--values", values, *(part for kind in kinds for part in ("--api-version", f"monitoring.coreos.com/v1/{kind}")))
     # Without the Prometheus operator's kinds: this server has none.
-    text = "---\n".join(part for part in text.split("---\n") if "kind: PodMonitor" not in part)
+    text = "---\n".join(part for part in text.split("---\n") if "monitoring.coreos.com" not in part)
     for account in ("agent", "default"):  # no controller runs that would make the second
         plane.kubectl("create", "serviceaccount", account, "-n", "kube-system")
     dry_run(plane, json.dumps(pod_of(plane, text)))
