@@ -164,7 +164,7 @@ Result<> Daemon::open_dataplane() {
 
 void Daemon::restore_last_known_good(const Restored& restored) {
   catalog_.emplace(ranks(), restored.generation);
-  catalog_->restore(restored.tombstones);
+  catalog_->restore(restored.tombstones, restored.sitting);
   for (SourceState& source : sources_) {
     const auto memory = restored.sources.find(source.name);
     if (memory == restored.sources.end()) continue;

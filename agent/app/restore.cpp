@@ -30,12 +30,24 @@ void overlay(const ServiceView& view, Entries& entries) {
   entry.admitted = std::make_shared<const Service>(std::move(service));
 }
 
+std::vector<Sitting> sitting_in(const Image& found) {
+  std::vector<Sitting> result;
+  for (const ServiceView& service : services_of(found)) {
+    for (const PoolView& pool : service.pools) {
+      for (const Frontend& frontend : pool.pool.frontends)
+        result.push_back({frontend, pool.pool.protocol, service.key});
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 Restored restore(const Image& found, const std::optional<Snapshot>& snapshot) {
   Restored result;
   const std::uint64_t file_generation = snapshot ? snapshot->generation : 0;
   result.generation = std::max<std::uint64_t>(found.meta.generation, file_generation);
+  result.sitting = sitting_in(found);
   std::map<std::string, Entries> sources;
   if (snapshot) {
     result.tombstones = snapshot->tombstones;

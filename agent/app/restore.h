@@ -16,8 +16,9 @@ struct Restored {
   std::uint64_t generation = 0;  // max(maps, files)
   std::map<std::string, GuardMemory> sources;
   std::vector<Tombstone> tombstones;
-  std::size_t from_maps = 0;   // services for which the maps were newer
-  std::size_t from_files = 0;  // services taken from the snapshot
+  std::vector<Sitting> sitting;  // as the maps say
+  std::size_t from_maps = 0;     // services for which the maps were newer
+  std::size_t from_files = 0;    // services taken from the snapshot
 };
 
 // A daemon killed before its debounced snapshot leaves maps newer than its files: going back to

@@ -47,11 +47,13 @@ struct Catalog::State {
   std::map<ServiceKey, Merged> merged;
   std::map<Claim, std::set<ServiceKey>> claimants;
   std::map<Claim, ServiceKey> owners;
+  std::map<Claim, ServiceKey> sat;  // in the life before, until somebody claims the frontend
 
   std::size_t rank_of(const std::string& source) const;
   const ServicePtr* winner(const ServiceKey& key, std::size_t& rank) const;
   void merge(const ServiceKey& key, std::set<ServiceKey>& touched, std::set<Claim>& contested);
   void settle(const std::set<Claim>& contested, std::set<ServiceKey>& touched);
+  ServiceKey heir_of(const Claim& claim, const std::set<ServiceKey>& keys);
   ServicePtr without_lost(const ServicePtr& service) const;
 };
 
@@ -109,13 +111,18 @@ void Catalog::State::settle(const std::set<Claim>& contested, std::set<ServiceKe
       continue;
     }
     if (sitting != owners.end() && keys.contains(sitting->second)) continue;
-    const auto eldest =
-        std::min_element(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
-          return seniority(*merged.at(a).service) < seniority(*merged.at(b).service);
-        });
-    owners[claim] = *eldest;
-    touched.insert(*eldest);
+    const ServiceKey heir = heir_of(claim, keys);
+    owners[claim] = heir;
+    touched.insert(heir);
   }
+}
+
+ServiceKey Catalog::State::heir_of(const Claim& claim, const std::set<ServiceKey>& keys) {
+  const auto earlier = sat.extract(claim);
+  if (!earlier.empty() && keys.contains(earlier.mapped())) return earlier.mapped();
+  return *std::min_element(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
+    return seniority(*merged.at(a).service) < seniority(*merged.at(b).service);
+  });
 }
 
 ServicePtr Catalog::State::without_lost(const ServicePtr& service) const {
@@ -144,7 +151,11 @@ Catalog::~Catalog() = default;
 Catalog::Catalog(Catalog&&) noexcept = default;
 Catalog& Catalog::operator=(Catalog&&) noexcept = default;
 
-void Catalog::restore(const std::vector<Tombstone>& tombstones) {
+void Catalog::restore(const std::vector<Tombstone>& tombstones,
+                      const std::vector<Sitting>& sitting) {
+  for (const Sitting& one : sitting) {
+    state_->sat[claim_of(one.frontend, one.protocol)] = one.owner;
+  }
   for (const Tombstone& one : tombstones) {
     const std::size_t rank = state_->rank_of(one.source);
     if (rank < state_->ranks.size()) state_->tombstones[one.key] = rank;
@@ -166,8 +177,11 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
       }
     } else {
       state.by_rank[rank].erase(one.key);
-      // The lowest rank has nothing below it to mask.
-      if (one.explained_delete && rank + 1 < state.ranks.size()) state.tombstones[one.key] = rank;
+      // The lowest rank has nothing below it to mask; a better source's tombstone masks more.
+      if (one.explained_delete && rank + 1 < state.ranks.size()) {
+        const auto [known, fresh] = state.tombstones.emplace(one.key, rank);
+        if (!fresh) known->second = std::min(known->second, rank);
+      }
     }
     state.merge(one.key, touched, contested);
   }

@@ -38,6 +38,12 @@ struct Conflict {
   Protocol protocol = Protocol::tcp;
 };
 
+struct Sitting {  // who owns a frontend
+  Frontend frontend;
+  Protocol protocol = Protocol::tcp;
+  ServiceKey owner;
+};
+
 struct Tombstone {  // an explained delete, masks the sources below
   ServiceKey key;
   std::string source;
@@ -51,7 +57,8 @@ class Catalog {
   Catalog(Catalog&&) noexcept;
   Catalog& operator=(Catalog&&) noexcept;
 
-  void restore(const std::vector<Tombstone>& tombstones);
+  // Before the first apply(): what an earlier life deleted, and who sat on contested frontends.
+  void restore(const std::vector<Tombstone>& tombstones, const std::vector<Sitting>& sitting = {});
   Generation apply(const std::string& source, const std::vector<Admitted>& admitted);
 
   std::uint64_t number() const;

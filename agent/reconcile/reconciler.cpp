@@ -9,7 +9,12 @@ namespace holdfast {
 Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything)
     : dataplane_(dataplane), everything_(std::move(everything)) {}
 
+// What no map names is free for the new planner, so first every program that may still hold what a
+// broken diff, or the life before, unpublished must have ended.
 Result<> Reconciler::readopt() {
+  if (auto waited = dataplane_.apply({{op::Grace{}}}); !waited) {
+    return within("wait for a grace period", waited.error());
+  }
   auto image = dataplane_.observe();
   if (!image) return within("observe the maps", image.error());
   auto planner = Planner::adopt(*image, dataplane_.capacity());

@@ -42,7 +42,7 @@ class SnapshotStore {
   // The newest that verifies. A damaged one is renamed to "*.corrupt", never trusted, never
   // deleted; `notes` tells. nullopt: there is none.
   Result<std::optional<Snapshot>> load(std::vector<std::string>& notes);
-  // Beside, fsync, rename; then all but the last three are removed.
+  // Beside, fsync, rename; then all but this one and the two before it are removed.
   Result<> save(const Snapshot& snapshot);
 
  private:

@@ -38,7 +38,10 @@ SnapshotStore::SnapshotStore(std::string directory) : directory_(std::move(direc
 
 Result<> SnapshotStore::open() {
   std::error_code error;
-  std::filesystem::create_directories(directory_, error);
+  const bool made = std::filesystem::create_directories(directory_, error);
+  if (made && !error) {
+    std::filesystem::permissions(directory_, std::filesystem::perms::owner_all, error);
+  }
   if (error) return fail_errno(error.value(), "make the state directory " + directory_);
   if (::access(directory_.c_str(), R_OK | W_OK | X_OK) != 0) {
     return fail_errno(errno,
@@ -72,6 +75,8 @@ Result<> SnapshotStore::save(const Snapshot& snapshot) {
   if (auto written = replace_file(name, encode(snapshot), 0600); !written) return written;
   auto names = files_in(directory_);
   if (!names) return tl::unexpected(names.error());
+  // Counted from this one: files of a higher number (another format, say) are not its elders.
+  std::erase_if(*names, [&](const std::string& one) { return one > name; });
   for (std::size_t old = kKept; old < names->size(); ++old) ::unlink((*names)[old].c_str());
   return {};
 }

@@ -89,5 +89,13 @@ TEST(Restore, ANewerSnapshotIsNotOverwrittenByOlderMaps) {
   EXPECT_EQ(restored.sources.at("file").services.at(0).admitted, after);
 }
 
+TEST(Restore, TheMapsSayWhoSitsOnAFrontend) {
+  const auto song = service("song", "10.96.0.1", {endpoint("10.1.0.1")});
+  const Restored restored = restore(image_of(7, {song}), snapshot_of(7, {song}));
+  ASSERT_EQ(restored.sitting.size(), 1u);
+  EXPECT_EQ(restored.sitting[0].owner, song->key);
+  EXPECT_EQ(restored.sitting[0].frontend.address.to_string(), "10.96.0.1");
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/plan/layout.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "tests/unit/builders.h"
+
+namespace holdfast {
+namespace {
+
+Pool weighted(const std::vector<std::uint16_t>& weights) {
+  std::vector<Endpoint> endpoints;
+  for (const std::uint16_t weight : weights)
+    endpoints.push_back(
+        build::endpoint("10.1.0." + std::to_string(endpoints.size() + 1), "", weight));
+  return build::pool({"10.96.0.1"}, endpoints);
+}
+
+std::map<std::uint32_t, std::uint32_t> slots(const SlotLayout& layout) {
+  std::map<std::uint32_t, std::uint32_t> result;
+  for (std::uint32_t slot = 0; slot < layout.selectable; ++slot) ++result[layout.members[slot]];
+  return result;
+}
+
+using Slots = std::map<std::uint32_t, std::uint32_t>;
+
+TEST(Layout, EqualWeightsNeedOneSlotEach) {
+  EXPECT_EQ(slots(lay_out(weighted({100, 100, 100}))), (Slots{{0, 1}, {1, 1}, {2, 1}}));
+}
+
+TEST(Layout, WeightsAreRepeatsInLowestTerms) {
+  EXPECT_EQ(slots(lay_out(weighted({100, 50, 300}))), (Slots{{0, 2}, {1, 1}, {2, 6}}));
+}
+
+TEST(Layout, WeightZeroIsListedAndNeverPicked) {
+  const SlotLayout layout = lay_out(weighted({100, 0}));
+  EXPECT_EQ(slots(layout), (Slots{{0, 1}}));
+  ASSERT_EQ(layout.members.size(), 2u);
+  EXPECT_EQ(layout.infos[1] >> HF_SLOT_STATE_SHIFT, static_cast<unsigned>(HF_MEMBER_DRAINING));
+}
+
+TEST(Layout, TerminatingOnesServeOnlyWhenNoReadyOneIsLeft) {
+  Pool pool = weighted({100, 100, 100});
+  pool.endpoints[1].terminating = true;
+  pool.endpoints[2].ready = pool.endpoints[2].serving = false;
+  EXPECT_EQ(slots(lay_out(pool)), (Slots{{0, 1}}));
+  pool.endpoints[0].ready = pool.endpoints[0].serving = false;
+  EXPECT_EQ(slots(lay_out(pool)), (Slots{{1, 1}}));
+  pool.endpoints[1].serving = false;
+  EXPECT_TRUE(slots(lay_out(pool)).empty());
+  EXPECT_EQ(lay_out(pool).members.size(), 3u) << "all are listed for the CLI";
+}
+
+// Whatever the weights: every endpoint is listed once or more, each that may be picked has a slot,
+// the bound on slots holds, and a share is never off by more than the rounding.
+RC_GTEST_PROP(Layout, IsBoundedAndFair, ()) {
+  const auto weights =
+      *rc::gen::container<std::vector<std::uint16_t>>(rc::gen::inRange<std::uint16_t>(0, 1001));
+  for (const Precision precision : {Precision::fine, Precision::coarse}) {
+    const SlotLayout layout = lay_out(weighted(weights), precision);
+    RC_ASSERT(layout.members.size() == layout.infos.size());
+    const Slots given = slots(layout);
+    std::uint64_t total = 0;
+    std::size_t picked = 0;
+    for (const std::uint16_t weight : weights) {
+      total += weight;
+      picked += weight > 0;
+    }
+    const std::size_t most =
+        precision == Precision::fine ? std::max<std::size_t>(4096, 16 * picked) : 4 * picked;
+    RC_ASSERT(layout.selectable <= most);
+    RC_ASSERT(layout.members.size() - layout.selectable == weights.size() - picked);
+    for (std::uint32_t index = 0; index < weights.size(); ++index) {
+      RC_ASSERT(given.contains(index) == (weights[index] > 0));
+      if (weights[index] == 0 || precision == Precision::coarse) continue;
+      const double share = static_cast<double>(given.at(index)) / layout.selectable;
+      const double meant = static_cast<double>(weights[index]) / static_cast<double>(total);
+      RC_ASSERT(std::abs(share - meant) < 0.05);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of operations, the reuse of ids, the cost of a change.
+#include "tests/unit/plan/planner_fixture.h"
+
+namespace holdfast {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST_F(PlannerTest, AddingWritesWhatIsNamedBeforeWhatNamesIt) {
+  const auto diff = change({song({"10.1.0.1", "10.1.0.2"})});
+  EXPECT_THAT(kinds(*diff), HasSubstr("endpoint slots pool insert meta"));
+  EXPECT_TRUE(kinds(*diff).starts_with("string ")) << kinds(*diff);
+}
+
+TEST_F(PlannerTest, ReplacingAnEndpointIsOneSwitch) {
+  change({song({"10.1.0.1", "10.1.0.2"})});
+  const auto diff = change({song({"10.1.0.1", "10.1.0.3"})});
+  EXPECT_EQ(kinds(*diff), "service endpoint slots pool grace meta");
+  EXPECT_EQ(all_of<op::StorePool>(*diff).size(), 1u);
+}
+
+TEST_F(PlannerTest, RemovingIsTheReverseWithAGracePeriodForEachStep) {
+  change({song({"10.1.0.1"})});
+  EXPECT_EQ(kinds(*change({}, {"song"})), "delete grace pool grace poolname service meta");
+}
+
+TEST_F(PlannerTest, WhatDoesNotChangeCostsNothing) {
+  change({song({"10.1.0.1"})});
+  EXPECT_EQ(kinds(*change({song({"10.1.0.1"})})), "meta");
+  EXPECT_EQ(kinds(*change({}, {"never-known"})), "meta");
+}
+
+TEST_F(PlannerTest, AnAddressMovesToAnotherServiceByOneUpdate) {
+  const auto with = [](const char* name, bool address, const char* endpoint) {
+    std::vector<std::string> frontends{name == std::string("song") ? "10.96.0.2" : "10.96.0.3"};
+    if (address) frontends.push_back("10.96.0.1");
+    return build::service(name, frontends, {endpoint});
+  };
+  change({with("song", true, "10.1.0.1"), with("image", false, "10.1.0.2")});
+  const auto diff = change({with("song", false, "10.1.0.1"), with("image", true, "10.1.0.2")});
+  EXPECT_EQ(all_of<op::UpdateFrontend>(*diff).size(), 1u);
+  EXPECT_THAT(all_of<op::DeleteFrontend>(*diff), IsEmpty());
+  EXPECT_THAT(kinds(*diff), HasSubstr("update grace"));
+}
+
+TEST_F(PlannerTest, AnIdIsReusedOnlyWhenNothingIsInFlightAndWithAnotherIncarnation) {
+  change({song({"10.1.0.1", "10.1.0.2"})});
+  const std::uint32_t old = id_of("10.1.0.2");
+  change({song({"10.1.0.1"})});
+  EXPECT_TRUE(planner_->draining());
+  EXPECT_TRUE(collect(false).empty()) << "a connection lives";
+  change({song({"10.1.0.1", "10.1.0.3"})});
+  EXPECT_NE(id_of("10.1.0.3"), old);
+  EXPECT_EQ(kinds(collect(true)), "retire grace name");
+  EXPECT_FALSE(planner_->draining());
+  const std::uint32_t before = referee_.image().endpoint_names[old].incarnation;
+  change({song({"10.1.0.1", "10.1.0.3", "10.1.0.4"})});
+  EXPECT_EQ(id_of("10.1.0.4"), old);
+  EXPECT_EQ(referee_.image().endpoints[old].incarnation, before + 1);
+}
+
+TEST_F(PlannerTest, StatsThatAreNotKnownAreNotIdle) {
+  change({song({"10.1.0.1"})});
+  change({song({})});
+  EXPECT_TRUE(planner_->collect([](std::uint32_t) { return std::nullopt; }).empty());
+  EXPECT_TRUE(planner_->draining());
+}
+
+TEST_F(PlannerTest, InFlightCountsFromWhereTheIncarnationBegan) {
+  change({song({"10.1.0.1"})});
+  const std::uint32_t id = id_of("10.1.0.1");
+  change({song({})});
+  hf_endpoint_stats stats{};
+  stats.connects = 7;
+  stats.closes = 7;
+  referee_.see(planner_->collect([&](std::uint32_t) { return stats; }));
+  change({song({"10.1.0.2"})});
+  ASSERT_EQ(id_of("10.1.0.2"), id);
+  EXPECT_EQ(referee_.image().endpoint_names[id].base_connects, 7u);
+  change({song({})});
+  stats.connects = 8;
+  EXPECT_TRUE(planner_->collect([&](std::uint32_t) { return stats; }).empty());
+  stats.closes = 8;
+  EXPECT_FALSE(planner_->collect([&](std::uint32_t) { return stats; }).empty());
+}
+
+TEST_F(PlannerTest, AnEndpointThatReturnsWhileItDrainsIsTheSame) {
+  change({song({"10.1.0.1", "10.1.0.2"})});
+  const std::uint32_t id = id_of("10.1.0.2");
+  const std::uint32_t incarnation = referee_.image().endpoints[id].incarnation;
+  change({song({"10.1.0.1"})});
+  change({song({"10.1.0.1", "10.1.0.2"})});
+  EXPECT_EQ(id_of("10.1.0.2"), id);
+  EXPECT_EQ(referee_.image().endpoints[id].incarnation, incarnation);
+  EXPECT_TRUE(collect(true).empty());
+}
+
+TEST_F(PlannerTest, AnotherIdentityAtTheSameAddressIsAnotherEndpoint) {
+  const auto with = [](const char* uid) {
+    return build::service("song", {build::pool({"10.96.0.1"}, {build::endpoint("10.1.0.1", uid)})});
+  };
+  change({with("uid-1")});
+  const auto diff = change({with("uid-2")});
+  EXPECT_EQ(all_of<op::PutEndpoint>(*diff).size(), 1u);
+  EXPECT_EQ(planner_->usage().endpoints, 2u);
+  EXPECT_EQ(planner_->usage().draining, 1u);
+}
+
+TEST_F(PlannerTest, AnEndpointOfTwoServicesIsStoredOnceAndStaysUntilBothLetGo) {
+  const auto image = build::service("image", {"10.96.0.2"}, {"10.1.0.1"});
+  change({song({"10.1.0.1"}), image});
+  EXPECT_EQ(planner_->usage().endpoints, 1u);
+  change({}, {"song"});
+  EXPECT_FALSE(planner_->draining());
+  change({}, {"image"});
+  EXPECT_TRUE(planner_->draining());
+}
+
+TEST_F(PlannerTest, ANewNodeOrZoneIsANameAndNoSwitch) {
+  const auto on = [](const char* node) {
+    Endpoint one = build::endpoint("10.1.0.1");
+    one.node = Text(node);
+    return build::service("song", {build::pool({"10.96.0.1"}, {one})});
+  };
+  change({on("node-1")});
+  const auto diff = change({on("node-2")});
+  EXPECT_THAT(all_of<op::StorePool>(*diff), IsEmpty());
+  EXPECT_EQ(all_of<op::PutEndpointName>(*diff).size(), 1u);
+  const Image& image = referee_.image();
+  EXPECT_EQ(image.text(image.endpoint_names[id_of("10.1.0.1")].node), "node-2");
+}
+
+TEST_F(PlannerTest, TheSameTextIsStoredOnceAndGoesWithItsLastUser) {
+  std::vector<Endpoint> endpoints;
+  for (int last = 1; last < 9; ++last) {
+    endpoints.push_back(build::endpoint("10.1.0." + std::to_string(last)));
+    endpoints.back().node = Text("node-1");
+    endpoints.back().zone = Text(std::string(100, 'z'));
+  }
+  change({build::service("song", {build::pool({"10.96.0.1"}, endpoints)})});
+  EXPECT_EQ(planner_->usage().strings, 7u) << "default song file http node-1, and two cells of z";
+  change({}, {"song"});
+  collect(true);
+  EXPECT_EQ(planner_->usage().strings, 0u);
+}
+
+TEST_F(PlannerTest, OnlyTcpPoolsWithAFrontendAreProgrammed) {
+  Pool udp = build::pool({"10.96.0.1"}, {build::endpoint("10.1.0.1")});
+  udp.protocol = Protocol::udp;
+  const auto diff =
+      change({build::service("song", {build::pool({}, {build::endpoint("10.1.0.2")}), udp})});
+  EXPECT_EQ(kinds(*diff), "meta");
+  EXPECT_EQ(planner_->usage().services, 0u);
+}
+
+TEST_F(PlannerTest, ThePoolsGenerationGrowsWithEachSwitchAndIsNeverZero) {
+  std::uint32_t last = 0;
+  for (int round = 0; round < 70000; ++round) {
+    Generation generation{
+        1, {{{"default", "song"}, song({round % 2 ? "10.1.0.1" : "10.1.0.2"}), "file"}}};
+    const auto diff = planner_->plan(generation);
+    ASSERT_TRUE(diff);
+    const std::uint32_t now = hf_pool_generation(all_of<op::StorePool>(*diff).at(0).value.word);
+    ASSERT_NE(now, 0u);
+    ASSERT_NE(now, last);
+    last = now;
+  }
+}
+
+TEST_F(PlannerTest, TheCostFollowsTheChangeNotTheCatalog) {
+  std::vector<std::size_t> costs;
+  for (const int others : {10, 1000}) {
+    start(capacity_for(2000, 2000));
+    Generation many{1, {}};
+    for (int other = 0; other < others; ++other) {
+      const std::string low = std::to_string(other / 200) + "." + std::to_string(other % 200 + 1);
+      const auto one =
+          build::service("other-" + std::to_string(other), {"10.97." + low}, {"10.2." + low});
+      many.changes.push_back({one->key, one, "file"});
+    }
+    const auto one = song({"10.1.0.1", "10.1.0.2"});
+    many.changes.push_back({one->key, one, "file"});
+    ASSERT_TRUE(planner_->plan(many));
+    const auto diff = planner_->plan({2, {{one->key, song({"10.1.0.1", "10.1.0.3"}), "file"}}});
+    ASSERT_TRUE(diff);
+    costs.push_back(diff->ops.size());
+  }
+  EXPECT_EQ(costs[0], costs[1]);
+  EXPECT_LE(costs[0], 8u);
+}
+
+TEST_F(PlannerTest, StrangersAreWhatASourceLeftAndDoesNotList) {
+  change({song({"10.1.0.1"}), build::service("image", {"10.96.0.2"}, {"10.1.0.2"})});
+  const auto keep = [](const ServiceKey& key) { return key.name == "image"; };
+  ASSERT_EQ(planner_->strangers("file", keep).size(), 1u);
+  EXPECT_EQ(planner_->strangers("file", keep)[0].name, "song");
+  EXPECT_THAT(planner_->strangers("kube", keep), IsEmpty());
+}
+
+TEST_F(PlannerTest, MapsThatContradictThemselvesAreRefused) {
+  change({song({"10.1.0.1"}), build::service("image", {"10.96.0.2"}, {"10.1.0.2"})});
+  Image image = referee_.image();
+  image.pools.at(2).word = image.pools.at(1).word;  // one range of slots, two pools
+  const auto adopted = Planner::adopt(image, kRoomy);
+  ASSERT_FALSE(adopted);
+  EXPECT_EQ(adopted.error().code, Errc::incompatible);
+  EXPECT_THAT(adopted.error().what, HasSubstr("slots of pool 2"));
+}
+
+}  // namespace
+}  // namespace holdfast

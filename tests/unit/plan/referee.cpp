@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/plan/referee.h"
+
+#include "agent/dataplane/apply.h"
+
+namespace holdfast {
+
+Referee::Range Referee::range_of(const hf_pool& pool) {
+  return {hf_pool_first(pool.word), hf_pool_count(pool.word) + hf_policy_tail(pool.policy)};
+}
+
+Referee::Range Referee::current(std::uint32_t pool) const {
+  return pool < image_.pools.size() ? range_of(image_.pools[pool]) : Range{};
+}
+
+std::set<std::uint32_t> Referee::reachable() const {
+  std::set<std::uint32_t> ids;
+  std::vector<Range> ranges = left_ranges_;
+  for (const hf_pool& pool : image_.pools) ranges.push_back(range_of(pool));
+  for (const Range& range : ranges) {
+    for (std::uint32_t slot = range.first; slot < range.first + range.length; ++slot)
+      ids.insert(slot < image_.slots.size() ? image_.slots[slot] : 0);
+  }
+  return ids;
+}
+
+void Referee::expect(const std::vector<State>& states) {
+  allowed_.clear();
+  may_be_missing_.clear();
+  may_be_empty_.clear();
+  std::set<std::string> leads_to_empty;
+  for (const State& state : states) {
+    for (const auto& [frontend, owner] : owners(state)) {
+      std::set<std::string>& allowed = allowed_[frontend];
+      for (const State& other : states) {
+        const auto generation = pools(other);
+        const auto pool = generation.find(owner);
+        if (pool == generation.end()) continue;
+        for (const auto& [endpoint, slots] : pool->second.endpoints) allowed.insert(endpoint);
+        if (!pool->second.endpoints.empty()) continue;
+        (&state == &other ? may_be_empty_ : leads_to_empty).insert(frontend);
+      }
+    }
+  }
+  for (const State& state : states) {
+    const auto owned = owners(state);
+    for (const auto& [frontend, allowed] : allowed_) {
+      if (owned.contains(frontend)) continue;
+      may_be_missing_.insert(frontend);
+      // It leaves a pool in the generation that empties it.
+      if (leads_to_empty.contains(frontend)) may_be_empty_.insert(frontend);
+    }
+  }
+}
+
+void Referee::see(const Op& operation) {
+  judge(operation);
+  apply_to(image_, operation);
+  check_answers();
+}
+
+void Referee::judge(const Op& operation) {
+  if (std::holds_alternative<op::Grace>(operation)) {
+    left_ranges_.clear();
+    left_pools_.clear();
+    zeroed_pools_.clear();
+    retired_.clear();
+    element_freed_ = false;
+  } else if (const auto* slots = std::get_if<op::PutSlots>(&operation)) {
+    const auto overlaps = [&](const Range& range) {
+      return range.length && slots->first < range.first + range.length &&
+             range.first < slots->first + slots->slots.size();
+    };
+    for (std::uint32_t id = 0; id < image_.pools.size(); ++id) {
+      if (overlaps(current(id))) complain("slots written under a pool word");
+    }
+    for (const Range& range : left_ranges_) {
+      if (overlaps(range)) complain("slots reused without a grace period");
+    }
+  } else if (const auto* pool = std::get_if<op::StorePool>(&operation)) {
+    const Range before = current(pool->id), after = range_of(pool->value);
+    if (before.length && (before.first != after.first || before.length != after.length))
+      left_ranges_.push_back(before);
+    if (pool->value.word == 0) {
+      if (left_pools_.contains(pool->id)) complain("pool word zeroed before a grace period");
+      zeroed_pools_.insert(pool->id);
+    } else if (zeroed_pools_.contains(pool->id)) {
+      complain("pool id reused without a grace period");
+    }
+  } else if (const auto* endpoint = std::get_if<op::PutEndpoint>(&operation)) {
+    if (endpoint->id < image_.endpoints.size() && image_.endpoints[endpoint->id].incarnation)
+      complain("an endpoint in use overwritten");
+    if (retired_.contains(endpoint->id)) complain("endpoint id reused without a grace period");
+    if (reachable().contains(endpoint->id)) complain("endpoint id reused under a slot");
+    auto& last = last_incarnation_[endpoint->id];
+    if (endpoint->value.incarnation == last) complain("the same incarnation twice");
+    last = endpoint->value.incarnation;
+  } else if (const auto* retire = std::get_if<op::RetireEndpoint>(&operation)) {
+    if (reachable().contains(retire->id)) complain("an endpoint retired under a slot");
+    retired_.insert(retire->id);
+  } else if (const auto* insert = std::get_if<op::InsertFrontend>(&operation)) {
+    if (element_freed_) complain("a frontend inserted while a freed element may be read");
+    if (image_.frontends.contains(insert->key)) complain("an insert that is an update");
+  } else if (const auto* update = std::get_if<op::UpdateFrontend>(&operation)) {
+    if (element_freed_) complain("a frontend updated while a freed element may be read");
+    left_pools_.insert(hf_frontend_pool(image_.frontends.at(update->key)));
+    element_freed_ = true;
+  } else if (const auto* remove = std::get_if<op::DeleteFrontend>(&operation)) {
+    const auto known = image_.frontends.find(remove->key);
+    if (known == image_.frontends.end()) return;
+    left_pools_.insert(hf_frontend_pool(known->second));
+    element_freed_ = true;
+  }
+}
+
+void Referee::check_answers() {
+  const Answers now = answered(image_);
+  for (const auto& [frontend, allowed] : allowed_) {
+    if (!now.contains(frontend) && !may_be_missing_.contains(frontend))
+      complain(frontend + " is unknown for a moment");
+  }
+  for (const auto& [frontend, answer] : now) {
+    const auto allowed = allowed_.find(frontend);
+    if (allowed == allowed_.end()) {
+      complain(frontend + " should never be known");
+      continue;
+    }
+    for (const auto& [endpoint, slots] : answer.endpoints) {
+      if (!allowed->second.contains(endpoint)) complain(frontend + " reaches " + endpoint);
+    }
+    if (answer.endpoints.empty() && !may_be_empty_.contains(frontend))
+      complain(frontend + " is empty for a moment");
+  }
+}
+
+}  // namespace holdfast
