@@ -51,6 +51,7 @@ class Host:
         self.catalog = self.directory / "catalog.d"
         self.daemon = None
         self.guard = True
+        self.program = "holdfastd"
         self.extra_config = ""
 
     def create(self):
@@ -108,7 +109,7 @@ class Host:
     def start_daemon(self, wait=True):
         self.write_config()
         log = open(self.directory / "holdfastd.log", "a")
-        self.daemon = self.start(self.lab.bin / "holdfastd", "--config", self.directory / "config.yaml", stderr=log)
+        self.daemon = self.start(self.lab.bin / self.program, "--config", self.directory / "config.yaml", stderr=log)
         if wait:
             wait_for(f"holdfastd of host {self.name} to be ready", self.ready)
         return self.daemon
