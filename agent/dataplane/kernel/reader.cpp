@@ -97,7 +97,12 @@ Result<std::vector<std::string>> uninstall(const std::string& bpffs, bool force)
     if (::unlink(path.c_str()) == 0) removed.push_back(path);
   };
   const auto& rows = program_rows();
-  for (auto row = rows.rbegin(); row != rows.rend(); ++row) remove(pins.link(row->name));
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    // Now, whoever else holds the link: without its pin alone it would go some time later.
+    const Fd link(::bpf_obj_get(pins.link(row->name).c_str()));
+    if (link) (void)::bpf_link_detach(link.get());
+    remove(pins.link(row->name));
+  }
   remove(pins.current());
   remove(bpffs + "/current_new");
   for (const std::string& map : set_maps()) remove(pins.map(map));

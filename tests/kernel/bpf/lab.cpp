@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -116,12 +117,25 @@ int family_of(const Fd& socket) {
   return family;
 }
 
+// Of earlier runs that were killed.
+void remove_leftovers() {
+  namespace fs = std::filesystem;
+  const std::string prefix = "holdfast_test_";
+  for (const auto& entry : fs::directory_iterator(cgroup_root())) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || fs::exists("/proc/" + name.substr(prefix.size()))) continue;
+    ::rmdir((entry.path() / "child").c_str());
+    ::rmdir(entry.path().c_str());
+  }
+}
+
 }  // namespace
 
 Scratch::Scratch()
     : former_(cgroup_root() + own_cgroup()),
       cgroup_(cgroup_root() + "/holdfast_test_" + std::to_string(getpid())),
       former_netns_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)) {
+  remove_leftovers();
   require(::mkdir(cgroup_.c_str(), 0755) == 0 || errno == EEXIST, "make cgroup " + cgroup_);
   move_to(cgroup_);
   require(::unshare(CLONE_NEWNET) == 0, "new network namespace");
