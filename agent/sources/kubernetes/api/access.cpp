@@ -6,6 +6,14 @@
 #include <charconv>
 
 namespace holdfast::kubernetes {
+
+Trouble ended(Ending ending, std::string what) {
+  Trouble trouble;
+  trouble.ending = ending;
+  trouble.what = std::move(what);
+  return trouble;
+}
+
 namespace {
 
 namespace asio = boost::asio;
@@ -38,7 +46,7 @@ Ending ending_of(const ApiStatus& status) {
 
 Trouble trouble_of(const Error& error) {
   const bool answered = error.code == Errc::invalid || error.code == Errc::exhausted;
-  return {answered ? Ending::broken : Ending::unreachable, error.what, std::nullopt, {}};
+  return ended(answered ? Ending::broken : Ending::unreachable, error.what);
 }
 
 }  // namespace
@@ -46,11 +54,11 @@ Trouble trouble_of(const Error& error) {
 Attempt<> Access::refresh() {
   const auto read = credentials_.refresh(std::chrono::steady_clock::now());
   // A file half-way through its rotation: what was read before may still do.
-  if (!credentials_.current()) return NoLuck({Ending::denied, read.error().what, std::nullopt, {}});
+  if (!credentials_.current()) return NoLuck(ended(Ending::denied, read.error().what));
   std::vector<net::Server> servers;
   for (const std::string& url : servers_) {
     auto server = net::parse_server(url);
-    if (!server) return NoLuck({Ending::denied, server.error().what, std::nullopt, {}});
+    if (!server) return NoLuck(ended(Ending::denied, server.error().what));
     servers.push_back(std::move(*server));
   }
   route_.configure(servers.empty() ? credentials_.current()->servers : std::move(servers));
@@ -112,20 +120,18 @@ asio::awaitable<Attempt<>> Access::identify(net::HttpStream& stream, const net::
   if (foreign_.empty()) foreign_since_ = std::chrono::steady_clock::now();
   foreign_ = uid->text;
   route_.failed(server);
-  co_return NoLuck({Ending::foreign,
-                    fmt::format("{} is another cluster (namespace kube-system has uid {}, known is "
-                                "{}); nothing it says is taken until it is confirmed",
-                                server.to_string(), foreign_, cluster_),
-                    std::nullopt,
-                    {}});
+  co_return NoLuck(
+      ended(Ending::foreign,
+            fmt::format("{} is another cluster (namespace kube-system has uid {}, known is "
+                        "{}); nothing it says is taken until it is confirmed",
+                        server.to_string(), foreign_, cluster_)));
 }
 
 asio::awaitable<Attempt<net::Head>> Access::get(net::HttpStream& stream, std::string target,
                                                 const char* accept) {
   if (auto ready = refresh(); !ready) co_return NoLuck(std::move(ready.error()));
   const auto candidate = route_.current();
-  if (!candidate)
-    co_return NoLuck({Ending::unreachable, "no API server is configured", std::nullopt, {}});
+  if (!candidate) co_return NoLuck(ended(Ending::unreachable, "no API server is configured"));
   net::TlsSettings tls = credentials_.current()->tls;
   if (!candidate->server_name.empty()) tls.server_name = candidate->server_name;
   stream.use(candidate->server, tls, {});
@@ -147,7 +153,7 @@ asio::awaitable<Attempt<std::string>> Access::get_all(net::HttpStream& stream, s
   auto head = co_await get(stream, std::move(target), accept);
   if (!head) co_return NoLuck(std::move(head.error()));
   auto body = co_await stream.read_all(most);
-  if (!body) co_return NoLuck({Ending::broken, body.error().what, std::nullopt, {}});
+  if (!body) co_return NoLuck(ended(Ending::broken, body.error().what));
   co_return std::move(*body);
 }
 

@@ -22,6 +22,8 @@ struct Trouble {
   std::optional<std::chrono::seconds> retry_after;
   ApiStatus status{};  // of an answer that was not 200
 };
+// Never by braces in a co_return: GCC 12 destroys such an aggregate's members twice.
+Trouble ended(Ending ending, std::string what);
 template <class T = void>
 using Attempt = tl::expected<T, Trouble>;
 using NoLuck = tl::unexpected<Trouble>;

@@ -122,7 +122,7 @@ asio::awaitable<Attempt<Comparer::Listing>> Comparer::list(Kind kind) {
                                          kMetadataList, kLongestPage);
     if (!body) co_return NoLuck(std::move(body.error()));
     const auto page = parse_page(*body);
-    if (!page) co_return NoLuck({Ending::broken, page.error().what, std::nullopt, {}});
+    if (!page) co_return NoLuck(ended(Ending::broken, page.error().what));
     for (const Value& item : page->items) listing.refs.push_back(ref_of(item));
     listing.version = page->version;
     next = page->next;
@@ -138,7 +138,7 @@ asio::awaitable<Attempt<>> Comparer::fetch(Kind kind, const ServiceKey& name) {
   }
   const ParseOutcome parsed = parse_documents(*body, "");
   if (parsed.problem || parsed.documents.size() != 1)
-    co_return NoLuck({Ending::broken, "an object is not JSON", std::nullopt, {}});
+    co_return NoLuck(ended(Ending::broken, "an object is not JSON"));
   store_.correct(kind, parsed.documents[0]);
   co_return Attempt<>();
 }

@@ -19,12 +19,16 @@ constexpr auto kListIdle = 30s;  // between two pieces of a list
 constexpr unsigned kOlderLooks = 3;
 
 Trouble older(const Version& known, const std::string& theirs) {
-  return {Ending::older,
-          fmt::format("the server is at version {}, known is {}: behind, or restored from an older "
-                      "state",
-                      theirs.empty() ? "lower" : theirs, known.text),
-          std::nullopt,
-          {}};
+  return ended(Ending::older,
+               fmt::format("the server is at version {}, known is {}: behind, or restored from an "
+                           "older state",
+                           theirs.empty() ? "lower" : theirs, known.text));
+}
+
+Trouble silent_for(std::chrono::milliseconds time) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  return ended(Ending::silent,
+               fmt::format("nothing came for {} s: the watch is taken for dead", seconds));
 }
 
 }  // namespace
@@ -43,8 +47,13 @@ Reflector::Reflector(asio::any_io_executor loop, Kind kind, ReflectorSettings se
 asio::awaitable<void> Reflector::run() {
   while (!stopped_) {
     const auto began = Clock::now();
-    const bool was_listed = listed_;
-    const Trouble trouble = was_listed ? co_await watch() : co_await list();
+    // Not by a conditional operator: GCC 12 destroys twice what co_await makes inside one.
+    Trouble trouble;
+    if (listed_) {
+      trouble = co_await watch();
+    } else {
+      trouble = co_await list();
+    }
     if (stopped_) co_return;
     status_.connected = stream_.connected();
     status_.current = false;
@@ -136,7 +145,7 @@ asio::awaitable<Trouble> Reflector::pages() {
     status_.connected = true;
     received_ = Clock::now();
     auto page = parse_page(*body);
-    if (!page) co_return Trouble{Ending::broken, page.error().what, std::nullopt, {}};
+    if (!page) co_return ended(Ending::broken, page.error().what);
     for (const Value& item : page->items) store_.list(kind_, item);
     version = page->version;
     next = page->next;
@@ -169,7 +178,7 @@ asio::awaitable<std::optional<Trouble>> Reflector::check_version() {
                                        kMetadataList, kLongestPage);
   if (!body) co_return body.error();
   const auto page = parse_page(*body);
-  if (!page) co_return Trouble{Ending::broken, page.error().what, std::nullopt, {}};
+  if (!page) co_return ended(Ending::broken, page.error().what);
   const Version& known = store_.version(kind_);
   if (page->version.number < known.number) {
     if (const auto candidate = access_.route().current()) access_.route().failed(candidate->server);
@@ -208,19 +217,11 @@ asio::awaitable<Trouble> Reflector::stream(std::string target, bool initial) {
     const auto asked = Clock::now();
     auto piece = co_await stream_.read(idle);
     if (!piece) {
-      const bool silent = Clock::now() - asked >= idle;
-      co_return Trouble{
-          silent ? Ending::silent : Ending::broken,
-          silent ? fmt::format("nothing came for {} s: the watch is taken for dead",
-                               std::chrono::duration_cast<std::chrono::seconds>(idle).count())
-                 : piece.error().what,
-          std::nullopt,
-          {}};
+      co_return Clock::now() - asked >= idle ? silent_for(idle)
+                                             : ended(Ending::broken, piece.error().what);
     }
     if (piece->empty()) {
-      if (initial)
-        co_return Trouble{
-            Ending::broken, "the list ended before its last object", std::nullopt, {}};
+      if (initial) co_return ended(Ending::broken, "the list ended before its last object");
       co_return Trouble{};
     }
     heard = true;
@@ -238,14 +239,13 @@ std::optional<Trouble> Reflector::take_lines(bool& initial) {
   while (!trouble) {
     auto line = lines_.next();
     if (!line) {
-      trouble = Trouble{Ending::broken, line.error().what, std::nullopt, {}};
+      trouble = ended(Ending::broken, line.error().what);
       break;
     }
     if (!*line) break;
     if ((*line)->empty()) continue;
     const auto event = parse_event(**line);
-    trouble = event ? take(*event, initial)
-                    : Trouble{Ending::broken, event.error().what, std::nullopt, {}};
+    trouble = event ? take(*event, initial) : ended(Ending::broken, event.error().what);
   }
   if (!initial) flush_(received_);
   return trouble;
