@@ -16,6 +16,7 @@ struct Request {
   std::string method;  // "GET", "POST"
   std::string path;    // decoded, without the query
   std::string body;
+  bool local = false;  // over the unix socket, which lets in its owner alone
 };
 
 struct Response {

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <list>
+#include <type_traits>
 
 #include "agent/admin/http.h"
 #include "agent/base/fd.h"
@@ -47,13 +48,13 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   bool stopped = false;
   std::string unix_path;
 
-  Response answer(const http::request<http::string_body>& request) const {
+  Response answer(const http::request<http::string_body>& request, bool over_unix) const {
     const auto target = boost::urls::parse_origin_form(
         boost::core::string_view(request.target().data(), request.target().size()));
     if (!target) return {400, "application/json", "{\"error\": \"bad request target\"}\n"};
     const auto method = request.method_string();
-    return handler(
-        {std::string(method.data(), method.size()), std::string(target->path()), request.body()});
+    return handler({std::string(method.data(), method.size()), std::string(target->path()),
+                    request.body(), over_unix});
   }
 };
 
@@ -83,12 +84,14 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
         stream_, buffer_, *parser_,
         [self = this->shared_from_this()](const beast::error_code& error, std::size_t) {
           if (self->server_->stopped) return;
-          if (!error) self->respond(self->server_->answer(self->parser_->get()), true);
+          if (!error) self->respond(self->server_->answer(self->parser_->get(), kOverUnix), true);
           if (error == http::error::body_limit) self->respond(too_long(), false);
         });
   }
 
  private:
+  static constexpr bool kOverUnix = std::is_same_v<Protocol, local>;
+
   void respond(const Response& answer, bool go_on) {
     const auto& request = parser_->get();
     response_ = {};

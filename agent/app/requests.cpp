@@ -50,6 +50,11 @@ std::size_t Daemon::open_holds() const {
 admin::Response Daemon::handle(const admin::Request& request) {
   const StatusReport report(*this);
   const bool get = request.method == "GET";
+  const bool probe =
+      request.path == "/livez" || request.path == "/readyz" || request.path == "/metrics";
+  // Whoever shares the node's network reaches the listen address: it tells how we are, no more.
+  if (!request.local && !(get && probe))
+    return problem(403, "answered on the admin socket only: " + request.path);
   if (request.path == "/livez" && get) return lines({});
   if (request.path == "/readyz" && get) return lines(pending());
   if (request.path == "/metrics" && get)

@@ -183,7 +183,10 @@ class Scenario:
         for path in ("livez", "readyz"):
             code, out, _ = self.host.run("curl", "-s", "-m", "2", "-w", "%{http_code}", f"http://127.0.0.1:9464/{path}")
             expect(code == 0 and out.endswith("200"), f"{path}: {out}")
-        return "livez and readyz answer 200"
+        for method, path in (("POST", "v1/holds/all/accept"), ("GET", "v1/status"), ("POST", "livez")):
+            code, out, _ = self.host.run("curl", "-s", "-m", "2", "-X", method, "-w", "%{http_code}", f"http://127.0.0.1:9464/{path}")
+            expect(code == 0 and out.endswith("403"), f"{method} {path}: {out}")
+        return "livez and readyz answer 200, all else is the admin socket's"
 
     def case_diff_is_clean(self):
         code, out, err = self.host.cli("diff")

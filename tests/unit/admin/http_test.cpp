@@ -38,6 +38,7 @@ class TemporaryDirectory {
 // Echoes the request, so that a test sees what the handler was given.
 Response echo(const Request& request) {
   if (request.path == "/missing") return {404, "application/json", "{\"error\": \"none\"}\n"};
+  if (request.path == "/way") return {200, "text/plain", request.local ? "unix" : "tcp"};
   return {200, "text/plain",
           request.method + " " + request.path + " " + std::to_string(request.body.size())};
 }
@@ -226,18 +227,36 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-TEST_F(AdminServer, AnswersOverTcp) {
-  const std::uint16_t port = free_port();
-  ASSERT_TRUE(server_.listen_tcp("127.0.0.1:" + std::to_string(port)));
-  start();
+Fd dial(std::uint16_t port) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
+TEST_F(AdminServer, AnswersOverTcp) {
+  const std::uint16_t port = free_port();
+  ASSERT_TRUE(server_.listen_tcp("127.0.0.1:" + std::to_string(port)));
+  start();
+  Fd fd = dial(port);
   send_text(fd, "GET /livez HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_NE(receive(fd).find("GET /livez 0"), std::string::npos);
+}
+
+TEST_F(AdminServer, SaysWhichWayARequestCame) {
+  ASSERT_TRUE(server_.listen_unix(path_));
+  const std::uint16_t port = free_port();
+  ASSERT_TRUE(server_.listen_tcp("127.0.0.1:" + std::to_string(port)));
+  start();
+  const auto answer = request_unix(path_, {"GET", "/way", ""}, 5);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->body, "unix");
+  Fd fd = dial(port);
+  send_text(fd, "GET /way HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(receive(fd).find("tcp"), std::string::npos);
 }
 
 TEST_F(AdminServer, RefusesWhatIsNoListenAddress) {
