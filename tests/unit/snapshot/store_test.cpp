@@ -134,10 +134,10 @@ TEST_F(Store, OneOfAnotherFormatIsLeftForTheVersionThatReadsIt) {
   save(2);
   auto bytes = read_file(path(2), 1 << 20);
   ASSERT_TRUE(bytes);
-  (*bytes)[8] = 2;  // the format version stands after the magic
+  (*bytes)[8] = 9;  // the format version stands after the magic
   ASSERT_TRUE(replace_file(path(2), sealed(*bytes), 0600));
   EXPECT_EQ(loaded(), 1u);
-  EXPECT_THAT(notes_, ElementsAre(HasSubstr("format 2")));
+  EXPECT_THAT(notes_, ElementsAre(HasSubstr("format 9")));
   EXPECT_THAT(files(), ElementsAre(name(1), name(2)));
 }
 
