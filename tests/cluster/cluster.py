@@ -12,6 +12,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import api
@@ -167,11 +168,12 @@ class ControlPlane:
         """Writes one and returns its path. With token_file the token is read from there; ca: another file."""
         login = {"tokenFile": str(token_file)} if token_file else {"token": self.token(user)}
         path = self.directory / (name or f"{user.replace(':', '-')}.kubeconfig")
-        path.write_text(json.dumps({
+        new = path.with_name(f"{path.name}.{threading.get_native_id()}")
+        new.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "it",
             "clusters": [{"name": "it", "cluster": {"server": server or self.url, "certificate-authority": str(ca or self.ca_file())}}],
             "users": [{"name": "it", "user": login}], "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}]}, indent=1))
-        return path
+        return new.replace(path)  # at once: another thread may be reading it
 
     def kubectl(self, *arguments, user="admin", input=None, check=True, timeout=120):
         """Its output; an error says what kubectl said."""

@@ -125,7 +125,7 @@ class Node:
 
     def program(self, name, command, ready=None, seconds=60):
         """Starts one of the node's own programs; its log is NAME.log in the node's directory."""
-        program = Program(self, name, lambda: self.inside(*command), ready, grace=5)
+        program = Program(self.directory, name, lambda: self.inside(*command), ready, grace=5)
         self.programs[name] = program
         program.start(wait=False)
         program.wait_ready(seconds)
@@ -254,6 +254,8 @@ class Nodes:
                                   apiserver_flags=["--kubelet-preferred-address-types", "InternalIP"],
                                   manager_flags=["--node-monitor-grace-period", node_monitor_grace], **plane)
         self.directory = self.plane.directory
+        if self.directory.parts[1] in ("var", "etc", "run"):  # nodes have overlays of these, which cannot be made of themselves
+            raise ValueError(f"nodes cannot be kept under {self.directory}: set TMPDIR to another place")
         self.images = images.base_images(self.directory)
         self.nodes = [Node(self, index) for index in range(1, count + 1)]
 

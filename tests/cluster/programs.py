@@ -99,7 +99,7 @@ class Workspace:
                 shutil.rmtree(path, ignore_errors=True)
 
     def program(self, name, command, **options):
-        self.programs.append(Program(self, name, command, **options))
+        self.programs.append(Program(self.directory, name, command, **options))
         return self.programs[-1]
 
     def remove(self):
@@ -113,9 +113,9 @@ class Workspace:
 class Program:
     """One program that can be started, stopped and started again; `command` is asked for at each start."""
 
-    def __init__(self, workspace, name, command, ready=None, netns=None, grace=10.0):
+    def __init__(self, directory, name, command, ready=None, netns=None, grace=10.0):
         self.name, self.command, self.ready, self.netns, self.grace = name, command, ready, netns, grace
-        self.log = workspace.directory / f"{name}.log"
+        self.log = directory / f"{name}.log"
         self.process = None
 
     def start(self, wait=True):
