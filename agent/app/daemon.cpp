@@ -296,21 +296,21 @@ void Daemon::attach_when_complete() {
 }
 
 void Daemon::report_holds() {
-  std::vector<std::string> ids;
-  for (const SourceState& source : sources_) {
-    for (const Hold& hold : source.guard.holds()) {
-      ids.push_back(hold.id);
-      if (std::find(known_holds_.begin(), known_holds_.end(), hold.id) != known_holds_.end())
-        continue;
-      log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(),
-                            hold.source, hold.reason));
+  bool news = false;
+  for (SourceState& source : sources_) {
+    for (const HoldNews& hold : source.guard.take_news()) {
+      news = true;
+      if (hold.opened) {
+        log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(),
+                              source.name, hold.reason));
+      } else {
+        log::info(fmt::format("hold {} of {} ended", hold.id, hold.service.to_string()));
+      }
     }
+    const bool held = source.guard.held_services() > 0;
+    if (std::exchange(source.doubted, held) != held) source.source->doubt(held);
   }
-  for (const std::string& id : known_holds_) {
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) log::info("hold " + id + " ended");
-  }
-  if (ids.size() != known_holds_.size()) schedule_snapshot();
-  known_holds_ = std::move(ids);
+  if (news) schedule_snapshot();
 }
 
 void Daemon::tick_guards() {

@@ -36,6 +36,7 @@ struct SourceState {
   bool complete = false;  // has said all it knows in this life
   std::vector<Doubt> doubts;
   std::vector<Problem> problems;
+  bool doubted = false;  // the source was told that something of it is held
 };
 
 class Daemon {
@@ -99,7 +100,6 @@ class Daemon {
   bool snapshot_due_ = false;  // the timer runs
   bool stopping_ = false;
   std::chrono::milliseconds retry_delay_{500};
-  std::vector<std::string> known_holds_;  // ids already logged
   telemetry::Distribution apply_duration_, sync_duration_, programming_duration_;
   std::optional<Error> failure_;
 };

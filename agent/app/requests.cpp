@@ -43,7 +43,7 @@ bool Daemon::ready() const {
 
 std::size_t Daemon::open_holds() const {
   std::size_t count = 0;
-  for (const SourceState& source : sources_) count += source.guard.holds().size();
+  for (const SourceState& source : sources_) count += source.guard.held_services();
   return count;
 }
 

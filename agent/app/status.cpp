@@ -136,7 +136,7 @@ value StatusReport::holds() const {
       for (const HeldEndpoint& endpoint : hold.endpoints) {
         endpoints.push_back(object{{"address", endpoint.address.to_string()},
                                    {"port", endpoint.port},
-                                   {"verdict", endpoint.verdict},
+                                   {"verdict", to_string(endpoint.verdict)},
                                    {"evidence", endpoint.evidence}});
       }
       const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - hold.since);

@@ -16,6 +16,18 @@ std::string hold_id(const std::string& source, const ServiceKey& key) {
   return fmt::format("{:08x}", static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size())));
 }
 
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::alive:
+      return "alive";
+    case Verdict::dead:
+      return "dead";
+    case Verdict::unknown:
+      break;
+  }
+  return "unknown";
+}
+
 Guard::Guard(std::string source, GuardSettings settings) : state_(std::make_unique<State>()) {
   state_->source = std::move(source);
   state_->settings = settings;
@@ -28,248 +40,348 @@ namespace {
 
 using Entry = Guard::State::Entry;
 
-// Pools correspond by port, protocol and family.
-const Pool* same_pool(const Service& service, const Pool& pool) {
-  for (const Pool& one : service.pools) {
-    if (one.service_port == pool.service_port && one.protocol == pool.protocol &&
-        one.family == pool.family) {
-      return &one;
+// What the source had said of a service whose admitted value is known: all but what was held.
+ServicePtr without_held(const GuardMemory::Entry& memory) {
+  if (memory.absent) return nullptr;
+  const auto held = [](const Endpoint& endpoint) { return endpoint.held; };
+  const auto& pools = memory.admitted->pools;
+  const bool any = std::any_of(pools.begin(), pools.end(), [&](const Pool& pool) {
+    return std::any_of(pool.endpoints.begin(), pool.endpoints.end(), held);
+  });
+  if (!any) return memory.admitted;
+  auto said = std::make_shared<Service>(*memory.admitted);
+  for (Pool& pool : said->pools) std::erase_if(pool.endpoints, held);
+  return said;
+}
+
+// `now`, with the endpoints that were ready in `before` ready again.
+ServicePtr ready_as(const Service& before, const Service& now) {
+  auto result = std::make_shared<Service>(now);
+  for (Pool& pool : result->pools) {
+    for (const Pool& old : before.pools) {
+      if (old.service_port != pool.service_port || old.protocol != pool.protocol) continue;
+      for (Endpoint& endpoint : pool.endpoints) {
+        const auto was =
+            std::find_if(old.endpoints.begin(), old.endpoints.end(), [&](const Endpoint& one) {
+              return one.address == endpoint.address && one.port == endpoint.port && one.ready;
+            });
+        if (was == old.endpoints.end()) continue;
+        endpoint.ready = true;
+        endpoint.serving = was->serving;
+      }
     }
   }
-  return nullptr;
+  return result;
 }
 
-bool lists(const Pool& pool, const Endpoint& endpoint) {
-  return std::any_of(pool.endpoints.begin(), pool.endpoints.end(), [&](const Endpoint& one) {
-    return one.address == endpoint.address && one.port == endpoint.port;
-  });
-}
-
-// Why an absence is not believed; "" when it is.
-class Judge {
+// One call of the guard: collects what changed.
+class Round {
  public:
-  Judge(const Guard::State& state, const SourceUpdate& update) : state_(state), update_(update) {}
+  Round(Guard::State& state, TimePoint now) : state_(state), now_(now) {}
 
-  std::string unexplained(const Text& origin, const Service& service, bool change_explained) const {
-    if (!state_.settings.enabled || service.policy.guard == GuardMode::trust) return "";
-    if (change_explained) return "";
-    if (origin.get().empty()) return update_.doubts.empty() && complete() ? "" : reason(origin);
-    return update_.confirmed_origins.contains(origin.get()) ? "" : reason(origin);
+  void judge(const ServiceKey& key, const ServicePtr& said, const Ground& ground) {
+    take(judge_service(state_, key, said, ground, now_));
+  }
+  // What is held is looked at again although the source says nothing new of the service.
+  void judge_again(const ServiceKey& key, const Ground& ground) {
+    const auto entry = state_.entries.find(key);
+    if (entry == state_.entries.end()) return;
+    judge(key, entry->second.said, ground);
+  }
+
+  void changes(const SourceUpdate& update);
+  void contested();
+  void unheard(const SourceUpdate& update);
+  void end_of_list();
+  void accidents();
+  void thresholds();
+
+  std::vector<Admitted> finish() {
+    state_.claims.sweep();
+    return std::move(result_);
   }
 
  private:
-  bool complete() const { return update_.complete || state_.complete; }
-
-  std::string reason(const Text& origin) const {
-    for (const Doubt& doubt : update_.doubts) {
-      if (doubt.origin == origin.get() || doubt.origin.empty() || origin.get().empty()) {
-        return doubt.origin.empty() ? doubt.reason : doubt.origin + ": " + doubt.reason;
-      }
-    }
-    return complete() ? "absent, and nothing explains it"
-                      : "the source has not said all it knows yet";
+  void take(std::optional<Admitted> admitted) {
+    if (admitted) result_.push_back(std::move(*admitted));
   }
 
-  const Guard::State& state_;
-  const SourceUpdate& update_;
+  Guard::State& state_;
+  TimePoint now_;
+  std::vector<Admitted> result_;
+  std::set<ServiceKey> judged_;
 };
 
-// What the source says now, with the endpoints that are held put back in. `reason` tells why, "" if
-// nothing is held.
-ServicePtr keep_endpoints(const Judge& judge, const Entry& entry, const Service& now,
-                          bool explained, const Guard::State& state, std::string& reason) {
-  Service kept = now;
-  bool any = false;
-  for (const Pool& before : entry.admitted->pools) {
-    Pool* pool = const_cast<Pool*>(same_pool(kept, before));
-    if (!pool) continue;  // the Service does not declare the port any more: explained by itself
-    for (const Endpoint& endpoint : before.endpoints) {
-      if (lists(*pool, endpoint)) continue;
-      const std::string why = judge.unexplained(endpoint.origin, now, explained);
-      if (why.empty() || state.claimed_by_another(endpoint)) continue;
-      reason = why;
-      Endpoint held = endpoint;
-      held.held = true;
-      pool->endpoints.push_back(std::move(held));
-      any = true;
-    }
-    std::sort(pool->endpoints.begin(), pool->endpoints.end(),
-              [](const Endpoint& a, const Endpoint& b) {
-                return std::tie(a.address, a.port) < std::tie(b.address, b.port);
-              });
+// All claims of an update first: which of its changes comes first means nothing.
+void Round::changes(const SourceUpdate& update) {
+  std::vector<ServicePtr> settled;
+  for (const ServiceChange& change : update.changes) {
+    Entry& entry = state_.entries[change.key];
+    settled.push_back(state_.accident.settle(state_.settings, entry.said, change, now_));
+    state_.claim(entry, settled.back());
   }
-  return any ? std::make_shared<const Service>(std::move(kept)) : nullptr;
+  for (const AddressClaim& claim : update.claims) state_.claims.headless(claim);
+  for (std::size_t index = 0; index < settled.size(); ++index) {
+    const ServiceChange& change = update.changes[index];
+    Ground ground;
+    ground.update = &update;
+    ground.change = &change;
+    ground.basis = change.basis;
+    ground.explained = change.explained;
+    judged_.insert(change.key);
+    judge(change.key, settled[index], ground);
+  }
 }
 
-ServicePtr all_held(const Service& service) {
-  Service kept = service;
-  for (Pool& pool : kept.pools) {
-    for (Endpoint& endpoint : pool.endpoints) endpoint.held = true;
-  }
-  return std::make_shared<const Service>(std::move(kept));
-}
-
-bool has_held(const Service& service) {
-  for (const Pool& pool : service.pools) {
-    for (const Endpoint& endpoint : pool.endpoints) {
-      if (endpoint.held) return true;
+void Round::contested() {
+  for (const IpAddress& address : state_.claims.take_contested()) {
+    const std::set<ServiceKey> held = state_.held;
+    for (const ServiceKey& key : held) {
+      const auto& facts = state_.entries[key].hold->endpoints;
+      const bool has = std::any_of(facts.begin(), facts.end(),
+                                   [&](const HeldFacts& one) { return one.address == address; });
+      if (has) judge_again(key, {});
     }
   }
-  return false;
+}
+
+// Holds may end by a part of the source that is back. What was restored and is not in the answer is
+// judged by the first one that is whole, or that says which of its parts are.
+void Round::unheard(const SourceUpdate& update) {
+  const bool parts = !update.confirmed_origins.empty();
+  const bool whole = parts || update.complete || update.list;
+  Ground ground;
+  ground.update = &update;
+  if (parts) {
+    const std::set<ServiceKey> held = state_.held;
+    for (const ServiceKey& key : held) {
+      if (!judged_.contains(key) && !state_.restored.contains(key)) judge_again(key, ground);
+    }
+  }
+  const std::set<ServiceKey> restored = state_.restored;
+  for (const ServiceKey& key : restored) {
+    const bool in_parts = parts || !state_.entries[key].admitted->origin.get().empty();
+    if (judged_.contains(key) || !(whole || (in_parts && !update.doubts.empty()))) continue;
+    ground.basis = in_parts ? Basis::event : Basis::list;
+    judge(key, nullptr, ground);
+  }
+}
+
+void Round::end_of_list() {
+  const std::set<ServiceKey> held = state_.held;
+  for (const ServiceKey& key : held) {
+    Entry& entry = state_.entries[key];
+    HoldBook& book = *entry.hold;
+    if (entry.absent) book.absences.add(state_.settings, now_);
+    bool enough = entry.absent && book.absences.count >= state_.settings.absences;
+    for (HeldFacts& facts : book.endpoints) {
+      facts.absences.add(state_.settings, now_);
+      enough = enough || facts.absences.count >= state_.settings.absences;
+    }
+    if (enough) judge_again(key, {});
+  }
+}
+
+void Round::accidents() {
+  for (const auto& taken : state_.accident.take_back(state_.settings, now_)) {
+    Entry& entry = state_.entries[taken.key];
+    if (!entry.admitted) continue;
+    const ServicePtr before = ready_as(*taken.before, *entry.admitted);
+    entry.said = taken.said;  // no event explains it any more
+    Ground ground;
+    ground.mass = true;
+    ground.reason = taken.reason;
+    take(judge_service(state_, taken.key, taken.said, ground, now_, before));
+  }
+}
+
+void Round::thresholds() {
+  const auto keys =
+      state_.burst.exceeded(state_.settings, state_.endpoints, state_.entries.size(), now_);
+  for (const ServiceKey& key : keys) {
+    const auto entry = state_.entries.find(key);
+    if (entry == state_.entries.end() || !entry->second.hold) continue;
+    HoldBook& book = *entry->second.hold;
+    const auto recent = [&](TimePoint since) {
+      return now_ - since <= state_.settings.hold_window;
+    };
+    if (entry->second.absent) book.absences.mass = true;
+    for (HeldFacts& facts : book.endpoints) {
+      facts.absences.mass = facts.absences.mass || recent(facts.since);
+    }
+  }
 }
 
 }  // namespace
 
 std::vector<Admitted> Guard::restore(const GuardMemory& memory, TimePoint now) {
-  std::vector<Admitted> result;
+  State& state = *state_;
+  std::vector<ServicePtr> said;
+  state.claims.begin_update();
   for (const GuardMemory::Entry& one : memory.services) {
-    Entry& entry = state_->entries[one.admitted->key];
-    entry.admitted = one.admitted;
-    entry.absent = one.absent;
-    entry.rejected = one.rejected;
-    entry.since = now;
-    entry.restored = true;
-    if (one.absent || has_held(*one.admitted)) entry.reason = "held in an earlier life";
-    state_->claim(*one.admitted);
-    result.push_back({one.admitted->key, one.admitted, false});
+    said.push_back(without_held(one));
+    state.claim(state.entries[one.admitted->key], said.back());
   }
+  // What is held is absent since now: all other claims coexisted.
+  state.claims.begin_update();
+  Ground ground;
+  ground.reason = "held in an earlier life";
+  std::vector<Admitted> result;
+  for (std::size_t index = 0; index < said.size(); ++index) {
+    const GuardMemory::Entry& one = memory.services[index];
+    const ServiceKey& key = one.admitted->key;
+    auto admitted = judge_service(state, key, said[index], ground, now, one.admitted);
+    if (!admitted) continue;
+    const auto entry = state.entries.find(key);
+    if (entry != state.entries.end()) {
+      state.set_restored(key, entry->second, true);
+      if (entry->second.hold) entry->second.hold->rejected = one.rejected;
+    }
+    result.push_back(std::move(*admitted));
+  }
+  state.claims.take_contested();
+  Round(state, now).thresholds();
   return result;
 }
 
 GuardMemory Guard::memory() const {
   GuardMemory memory;
   for (const auto& [key, entry] : state_->entries) {
-    if (entry.admitted) memory.services.push_back({entry.admitted, entry.absent, entry.rejected});
+    if (!entry.admitted) continue;
+    memory.services.push_back(
+        {entry.admitted, entry.absent, entry.hold != nullptr && entry.hold->rejected});
   }
   return memory;
 }
 
-namespace {
-
-// Judges one service: what it is admitted as, given what the source says of it (nullptr: absent).
-std::optional<Admitted> judge_service(Guard::State& state, const SourceUpdate& update,
-                                      const ServiceKey& key, const ServicePtr& said, bool explained,
-                                      TimePoint now) {
-  Entry& entry = state.entries[key];
-  const Judge judge(state, update);
-  const ServicePtr before = entry.admitted;
-  entry.said = said;
-  entry.restored = false;
-  if (entry.accident && said && !has_ready(*said)) return std::nullopt;
-  entry.accident = false;
-  std::string reason;
-  ServicePtr after = said;
-  bool absent = false;
-  if (before && !said) {
-    reason = judge.unexplained(before->origin, *before, explained);
-    absent = !reason.empty();
-    after = absent ? all_held(*before) : nullptr;
-  } else if (before && said) {
-    if (auto kept = keep_endpoints(judge, entry, *said, explained, state, reason)) after = kept;
-  }
-  if (!reason.empty() && entry.reason.empty()) entry.since = now;
-  if (reason.empty()) entry.rejected = false;
-  entry.reason = reason;
-  entry.absent = absent;
-  const bool changed = !before != !after || (before && after && !(*before == *after));
-  entry.admitted = changed ? after : before;
-  if (!entry.admitted) state.entries.erase(key);
-  if (!changed) return std::nullopt;
-  return Admitted{key, after, !after};
-}
-
-}  // namespace
-
 std::vector<Admitted> Guard::admit(const SourceUpdate& update, TimePoint now) {
-  State& state = *state_;
-  std::vector<Admitted> result;
-  std::set<ServiceKey> judged;
-  const auto judge = [&](const ServiceKey& key, const ServicePtr& said, bool explained) {
-    judged.insert(key);
-    if (auto admitted = judge_service(state, update, key, said, explained, now)) {
-      result.push_back(std::move(*admitted));
-    }
-  };
-  for (const ServiceChange& change : update.changes) {
-    if (change.now) state.claim(*change.now);
-  }
-  for (const ServiceChange& change : update.changes) {
-    const auto settled = state.accident.settle(state, change, now);
-    judge(change.key, settled, change.explained);
-  }
-  state.complete = state.complete || update.complete;
-  // Holds may end by an origin that is back; what was restored is judged by the first answer.
-  for (const ServiceKey& key : state.waiting()) {
-    if (!judged.contains(key)) judge(key, state.entries[key].said, false);
-  }
-  for (Admitted& admitted : state.accident.take_back(state, now))
-    result.push_back(std::move(admitted));
-  return result;
+  state_->claims.begin_update();
+  Round round(*state_, now);
+  round.changes(update);
+  round.contested();
+  state_->complete = state_->complete || update.complete;
+  round.unheard(update);
+  round.accidents();
+  round.thresholds();
+  if (update.list && update.doubts.empty()) round.end_of_list();
+  return round.finish();
 }
 
 std::vector<Admitted> Guard::tick(TimePoint now) {
-  std::vector<Admitted> result;
-  for (auto& [key, said] : state_->accident.due(*state_, now)) {
-    SourceUpdate event;
-    event.source = state_->source;
-    if (auto admitted = judge_service(*state_, event, key, said, true, now)) {
-      result.push_back(std::move(*admitted));
-    }
+  Round round(*state_, now);
+  Ground ground;
+  ground.explained = true;  // by the event that settled
+  for (const auto& [key, said] : state_->accident.due(state_->settings, now)) {
+    round.judge(key, said, ground);
   }
-  return result;
+  return round.finish();
 }
 
 std::optional<TimePoint> Guard::next_deadline() const {
   return state_->accident.next();
 }
 
+std::vector<Admitted> Guard::evidence(const IpAddress& address, std::uint16_t port,
+                                      Protocol protocol, Verdict verdict, const std::string& words,
+                                      TimePoint now) {
+  Round round(*state_, now);
+  Endpoint sought;
+  sought.address = address;
+  sought.port = port;
+  std::vector<ServiceKey> dead;
+  for (const ServiceKey& key : state_->held) {
+    HoldBook& book = *state_->entries[key].hold;
+    HeldFacts* const facts = book.find(sought, protocol);
+    if (!facts) continue;
+    facts->verdict = verdict;
+    facts->words = Text(words);
+    if (verdict == Verdict::dead) dead.push_back(key);
+  }
+  for (const ServiceKey& key : dead) round.judge_again(key, {});
+  return round.finish();
+}
+
+std::vector<ProbeTarget> Guard::suspects() const {
+  std::vector<ProbeTarget> result;
+  for (const ServiceKey& key : state_->held) {
+    for (const HeldFacts& facts : state_->entries[key].hold->endpoints) {
+      result.push_back({facts.address, facts.port, facts.protocol, facts.since});
+    }
+  }
+  const auto key = [](const ProbeTarget& target) {
+    return std::tie(target.address, target.port, target.protocol);
+  };
+  std::sort(result.begin(), result.end(), [&](const ProbeTarget& a, const ProbeTarget& b) {
+    return std::pair(key(a), a.since) < std::pair(key(b), b.since);
+  });
+  result.erase(std::unique(result.begin(), result.end(),
+                           [&](const auto& a, const auto& b) { return key(a) == key(b); }),
+               result.end());
+  return result;
+}
+
 std::vector<Hold> Guard::holds() const {
   std::vector<Hold> result;
-  for (const auto& [key, entry] : state_->entries) {
-    if (entry.reason.empty() || !entry.admitted) continue;
+  for (const ServiceKey& key : state_->held) {
+    const State::Entry& entry = state_->entries[key];
+    const HoldBook& book = *entry.hold;
     Hold hold;
     hold.id = hold_id(state_->source, key);
     hold.source = state_->source;
     hold.service = key;
-    hold.state = entry.rejected ? HoldState::rejected : HoldState::open;
+    hold.state = book.rejected ? HoldState::rejected : HoldState::open;
     hold.whole_service = entry.absent;
-    hold.since = entry.since;
-    hold.reason = entry.reason;
-    for (const Pool& pool : entry.admitted->pools) {
-      for (const Endpoint& endpoint : pool.endpoints) {
-        if (!endpoint.held) continue;
-        hold.endpoints.push_back({endpoint.address, endpoint.port, pool.protocol, "unknown", ""});
-      }
+    hold.beyond_thresholds = book.absences.mass;
+    hold.absences = book.absences.count;
+    hold.since = book.since;
+    hold.reason = book.reason;
+    for (const HeldFacts& facts : book.endpoints) {
+      hold.endpoints.push_back(
+          {facts.address, facts.port, facts.protocol, facts.verdict, facts.words.get()});
+      hold.absences = std::max(hold.absences, facts.absences.count);
+      hold.beyond_thresholds = hold.beyond_thresholds || facts.absences.mass;
     }
     result.push_back(std::move(hold));
   }
   return result;
 }
 
+std::size_t Guard::held_services() const {
+  return state_->held.size();
+}
+
+std::vector<HoldNews> Guard::take_news() {
+  return std::exchange(state_->news, {});
+}
+
+namespace {
+
+std::optional<ServiceKey> find_hold(const Guard::State& state, const std::string& id) {
+  const auto found = std::find_if(state.held.begin(), state.held.end(), [&](const auto& key) {
+    return hold_id(state.source, key) == id;
+  });
+  if (found == state.held.end()) return std::nullopt;
+  return *found;
+}
+
+}  // namespace
+
 Result<std::vector<Admitted>> Guard::accept(const std::string& id, TimePoint now) {
-  for (auto& [key, entry] : state_->entries) {
-    if (entry.reason.empty() || hold_id(state_->source, key) != id) continue;
-    std::vector<Admitted> result;
-    const ServiceKey service = key;  // judging may erase the entry
-    const ServicePtr said = entry.said;
-    entry.accident = false;
-    state_->accident.forget(service);
-    SourceUpdate word;
-    if (auto admitted = judge_service(*state_, word, service, said, true, now)) {
-      result.push_back(std::move(*admitted));
-    }
-    return result;
-  }
-  return fail(Errc::not_found, "no hold " + id);
+  const auto key = find_hold(*state_, id);
+  if (!key) return fail(Errc::not_found, "no hold " + id);
+  state_->accident.forget(*key);
+  Round round(*state_, now);
+  Ground ground;
+  ground.accepted = true;
+  round.judge(*key, state_->entries[*key].said, ground);
+  return round.finish();
 }
 
 Result<> Guard::reject(const std::string& id) {
-  for (auto& [key, entry] : state_->entries) {
-    if (entry.reason.empty() || hold_id(state_->source, key) != id) continue;
-    entry.rejected = true;
-    return {};
-  }
-  return fail(Errc::not_found, "no hold " + id);
+  const auto key = find_hold(*state_, id);
+  if (!key) return fail(Errc::not_found, "no hold " + id);
+  state_->entries[*key].hold->rejected = true;
+  return {};
 }
 
 }  // namespace holdfast

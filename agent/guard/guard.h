@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/base/result.h"
@@ -15,6 +16,16 @@
 #include "agent/sources/update.h"
 
 namespace holdfast {
+
+// How held endpoints are probed (agent/health); read from the same section of the configuration.
+struct ProbeSettings {
+  bool enabled = true;
+  std::size_t per_second = 50;
+  std::size_t in_flight = 64;
+  std::chrono::milliseconds timeout{1000};
+  std::chrono::seconds interval{2};  // of a young hold; it grows with the age of the hold
+  std::chrono::seconds longest_interval{60};
+};
 
 struct GuardSettings {
   bool enabled = true;  // off: every removal is applied (the sabotage arm of the fault tests)
@@ -24,6 +35,18 @@ struct GuardSettings {
   std::size_t accident_services = 3;
   std::size_t accident_nodes = 2;
   std::chrono::milliseconds last_ready_settle{1000};
+  // What is absent from this many complete lists, this far apart, is applied (design.md 4.3) ...
+  std::size_t absences = 3;
+  std::chrono::seconds absence_spacing{30};
+  // ... unless, in `hold_window`, the unexplained removals reached at least so many endpoints and
+  // more than so much of the source's, or so many services and so much: then only evidence or an
+  // operator ends the hold.
+  std::size_t hold_endpoints_percent = 30;
+  std::size_t hold_endpoints_least = 10;
+  std::size_t hold_services_percent = 10;
+  std::size_t hold_services_least = 3;
+  std::chrono::seconds hold_window{60};
+  ProbeSettings probe;
 };
 
 // One service as the guard lets it pass. `now` is nullptr when it is gone.
@@ -35,13 +58,38 @@ struct Admitted {
 
 enum class HoldState { open, rejected };
 
+// Of a held endpoint, by evidence (design.md 4.2).
+enum class Verdict : std::uint8_t { unknown, alive, dead };
+std::string_view to_string(Verdict verdict);  // "unknown", "alive", "dead"
+
 struct HeldEndpoint {
   IpAddress address;
   std::uint16_t port = 0;
   Protocol protocol = Protocol::tcp;
-  std::string verdict = "unknown";  // "alive", "dead", "unknown"
-  std::string evidence;             // in words; "" when there is none
+  Verdict verdict = Verdict::unknown;
+  std::string evidence;  // in words; "" when there is none
 };
+
+// A held endpoint, for whoever looks for evidence.
+struct ProbeTarget {
+  IpAddress address;
+  std::uint16_t port = 0;
+  Protocol protocol = Protocol::tcp;
+  TimePoint since;  // held
+
+  bool operator==(const ProbeTarget&) const = default;
+};
+
+// A hold opened or ended.
+struct HoldNews {
+  std::string id;
+  ServiceKey service;
+  bool opened = false;
+  std::string reason;  // of an opened one
+};
+
+// A hold younger than this is shown as pending: most end by themselves.
+inline constexpr std::chrono::seconds kPendingHold{10};
 
 // All that is held of one service. The id is a hash of source, namespace and name: it is stable
 // over restarts and the same on every node.
@@ -51,9 +99,11 @@ struct Hold {
   ServiceKey service;
   HoldState state = HoldState::open;  // rejected: kept by an operator's word, listed all the same
   bool whole_service = false;         // the service itself is absent, not only endpoints of it
+  bool beyond_thresholds = false;     // no number of absences ends it
+  std::size_t absences = 0;           // complete lists in which it was absent
   TimePoint since;
   std::string reason;
-  std::vector<HeldEndpoint> endpoints;
+  std::vector<HeldEndpoint> endpoints;  // sorted by address, port, protocol
 };
 
 // What the snapshot keeps of a guard.
@@ -84,7 +134,16 @@ class Guard {
   std::vector<Admitted> tick(TimePoint now);
   std::optional<TimePoint> next_deadline() const;
 
+  // What was learned of a held endpoint. Dead: its removal applies, also that of the last one; an
+  // absent service goes with its last endpoint. Alive: it stays held, and the hold shows it.
+  // Nothing happens to an endpoint that is not held, or held by an operator's word.
+  std::vector<Admitted> evidence(const IpAddress& address, std::uint16_t port, Protocol protocol,
+                                 Verdict verdict, const std::string& words, TimePoint now);
+  std::vector<ProbeTarget> suspects() const;  // every held endpoint once
+
   std::vector<Hold> holds() const;  // sorted by service
+  std::size_t held_services() const;
+  std::vector<HoldNews> take_news();  // since the last call
   // Applies the removal. not_found: no such hold here.
   Result<std::vector<Admitted>> accept(const std::string& id, TimePoint now);
   // Keeps it until the source lists it again or the hold is accepted; stays listed as rejected.

@@ -4,71 +4,111 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "agent/guard/accident.h"
+#include "agent/guard/claims.h"
 #include "agent/guard/guard.h"
 
 namespace holdfast {
 
-// Has an endpoint that new connects would pick.
-bool has_ready(const Service& service);
+// Of all that is held of one service of one source.
+std::string hold_id(const std::string& source, const ServiceKey& key);
 
-// The signature of a control plane's accident in `ready: false` (design.md 4.1, kubernetes#77864):
-// several services on several nodes lose their last ready endpoint, with nothing terminating. Each
-// such loss settles for a second; when the signature is complete, all of the window is taken back.
-class AccidentWatch {
+// How often something was absent from a complete list.
+struct Absences {
+  std::size_t count = 0;
+  TimePoint counted;  // the last; with count > 0
+  bool mass = false;  // gone with so much else that no number of absences counts
+
+  void add(const GuardSettings& settings, TimePoint now);
+};
+
+struct HeldFacts {
+  IpAddress address;
+  std::uint16_t port = 0;
+  Protocol protocol = Protocol::tcp;
+  Verdict verdict = Verdict::unknown;
+  Claims::Moment gone_at = 0;  // claims until then coexisted with it
+  TimePoint since;
+  Absences absences;
+  Text words;  // the evidence
+};
+
+struct HoldBook {
+  std::string reason;
+  TimePoint since;
+  bool rejected = false;
+  Absences absences;                 // of the whole service
+  std::vector<HeldFacts> endpoints;  // sorted by address, port, protocol; unique
+
+  HeldFacts* find(const Endpoint& endpoint, Protocol protocol);  // nullptr: not held
+};
+
+// Unexplained removals in a sliding window, against the thresholds of design.md 4.3.
+class Burst {
  public:
-  // The value to judge now: the change's own, or what is admitted while its loss settles.
-  ServicePtr settle(Guard::State& state, const ServiceChange& change, TimePoint now);
-  // Services whose settling has ended without an accident.
-  std::vector<std::pair<ServiceKey, ServicePtr>> due(Guard::State& state, TimePoint now);
-  std::vector<Admitted> take_back(Guard::State& state, TimePoint now);
-  std::optional<TimePoint> next() const;
-  void forget(const ServiceKey& key);
+  void add(const ServiceKey& key, std::size_t endpoints, bool service, TimePoint now);
+  // The services of the window, if it reached a threshold, that were not named before.
+  std::vector<ServiceKey> exceeded(const GuardSettings& settings, std::size_t all_endpoints,
+                                   std::size_t all_services, TimePoint now);
 
  private:
-  struct Loss {
-    ServicePtr before;  // with its ready endpoints
-    ServicePtr said;    // without
+  struct Removal {
     TimePoint at;
-    TimePoint until;  // settles
-    std::set<std::string> nodes;
-    bool settling = true;
+    ServiceKey key;
+    std::size_t endpoints;
+    bool service;
   };
-  bool complete(const GuardSettings& settings) const;
-
-  std::map<ServiceKey, Loss> losses_;
+  std::deque<Removal> removals_;
+  std::size_t named_ = 0;  // so many at the front
+  std::size_t endpoints_ = 0, services_ = 0;
 };
 
 struct Guard::State {
   struct Entry {
     ServicePtr admitted;
-    ServicePtr said;  // by the source, last
-    bool absent = false;
-    bool rejected = false;
-    bool accident = false;  // held by AccidentWatch, until ready again or accepted
-    bool restored = false;  // of an earlier life, not judged in this one yet
-    std::string reason;     // of the hold; "": none
-    TimePoint since;
+    ServicePtr said;                 // by the source, last
+    ServicePtr claimed;              // the value whose claims count
+    std::unique_ptr<HoldBook> hold;  // none: nothing is held
+    bool absent = false;             // the whole service is held
+    bool restored = false;           // of an earlier life, not judged in this one yet
   };
 
   std::string source;
   GuardSettings settings;
   bool complete = false;
   std::map<ServiceKey, Entry> entries;
+  std::set<ServiceKey> held, restored;  // the entries with a hold, and those with the flag
+  std::size_t endpoints = 0;            // admitted, in all pools
   AccidentWatch accident;
+  Claims claims;
+  Burst burst;
+  std::vector<HoldNews> news;
 
-  void claim(const Service& service);
-  // The address was given to another identity after this endpoint had it (design.md 4.4).
-  bool claimed_by_another(const Endpoint& endpoint) const;
-  // Services to judge again although the source said nothing new of them.
-  std::vector<ServiceKey> waiting() const;
-
- private:
-  std::map<std::pair<IpAddress, std::uint16_t>, Identity> claims_;  // the latest
+  void claim(Entry& entry, const ServicePtr& said);
+  void set_restored(const ServiceKey& key, Entry& entry, bool restored);
 };
+
+// What a judgement stands on, beside what the source says of the service.
+struct Ground {
+  const SourceUpdate* update = nullptr;   // nullptr: not the source's word (evidence, an operator)
+  const ServiceChange* change = nullptr;  // nullptr: the service is not in the update
+  Basis basis = Basis::event;
+  bool explained = false;  // all that was said before and is not said now
+  bool accepted = false;   // by an operator: whatever is held
+  bool mass = false;       // what becomes held by this is beyond the thresholds
+  std::string reason;      // of what becomes held; "": found from the update
+};
+
+// What a service is admitted as, given what the source says of it (nullptr: absent), and the hold
+// of what is kept. `before`: what was admitted, if it is not the entry's own value. nullopt: what
+// is admitted stays as it is.
+std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, ServicePtr said,
+                                      const Ground& ground, TimePoint now,
+                                      const ServicePtr& before = nullptr);
 
 }  // namespace holdfast

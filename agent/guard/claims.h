@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who claims an address (design.md 4.4). Private to agent/guard.
+//
+// A claim is an identity at an address and port. It counts how many services list it, and lives as
+// long as one does, or a held endpoint was it, or a headless slice told of it (the latest of these
+// only, bounded). Time is the number of the update in which a claim arrived.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "agent/guard/guard.h"
+
+namespace holdfast {
+
+class Claims {
+ public:
+  using Moment = std::uint32_t;
+
+  void begin_update() { ++now_; }
+  Moment now() const { return now_; }
+
+  // A service lists `after` where it listed `before`; either may be nullptr.
+  void list(const Service* before, const Service* after);
+  void headless(const AddressClaim& claim);
+  void hold(const Endpoint& endpoint, int change);  // +1: held by one service more, or -1
+
+  // Another identity has the address of an endpoint that is absent since after `gone_at`. The same
+  // port: any claim newer than the endpoint's own. Another port: node addresses are shared by
+  // pods of the host's network, so only one that came after the absence, at an address where
+  // nobody else was.
+  bool taken(const Endpoint& endpoint, Moment gone_at) const;
+
+  // Addresses of held endpoints that another identity claimed since the last call.
+  std::vector<IpAddress> take_contested();
+  void sweep();  // forgets what nobody lists, holds or told of any more
+  std::size_t size() const { return claims_.size(); }
+
+ private:
+  struct Claim {
+    Identity identity;
+    std::uint16_t port = 0;
+    bool headless = false;
+    std::uint32_t listed = 0;  // by so many pools
+    std::uint32_t held = 0;
+    Moment arrived = 0;
+    Moment seen = 0;  // said again
+  };
+  struct Hash {
+    std::size_t operator()(const IpAddress& address) const noexcept;
+  };
+  using Table = std::unordered_multimap<IpAddress, Claim, Hash>;
+
+  Claim* find(const IpAddress& address, std::uint16_t port, const Identity& identity);
+  Claim& arrive(const IpAddress& address, std::uint16_t port, const Identity& identity);
+  void add(const Endpoint& endpoint);
+  void drop(const Endpoint& endpoint);
+
+  Table claims_;
+  Moment now_ = 0;
+  std::deque<AddressClaim> told_;  // headless ones, oldest first
+  std::vector<IpAddress> contested_, stale_;
+};
+
+}  // namespace holdfast

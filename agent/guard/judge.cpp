@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// The judgement of one service, endpoint by endpoint.
+#include <algorithm>
+#include <tuple>
+
+#include "agent/guard/state.h"
+
+namespace holdfast {
+namespace {
+
+using Entry = Guard::State::Entry;
+
+bool before_in_order(const Endpoint& a, const Endpoint& b) {
+  return std::tie(a.address, a.port) < std::tie(b.address, b.port);
+}
+
+// Pools correspond by port, protocol and family.
+const Pool* same_pool(const Service* service, const Pool& pool) {
+  if (!service) return nullptr;
+  for (const Pool& one : service->pools) {
+    if (one.service_port == pool.service_port && one.protocol == pool.protocol &&
+        one.family == pool.family) {
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
+const Endpoint* find(const Pool* pool, const Endpoint& endpoint) {
+  if (!pool) return nullptr;
+  const auto found =
+      std::lower_bound(pool->endpoints.begin(), pool->endpoints.end(), endpoint, before_in_order);
+  const bool there = found != pool->endpoints.end() && !before_in_order(endpoint, *found);
+  return there ? &*found : nullptr;
+}
+
+bool usable(const Endpoint& endpoint) {
+  return endpoint.ready || endpoint.serving;
+}
+
+bool any_usable(const Service& service) {
+  return std::any_of(service.pools.begin(), service.pools.end(), [](const Pool& pool) {
+    return std::any_of(pool.endpoints.begin(), pool.endpoints.end(), usable);
+  });
+}
+
+bool has_ready(const Pool& pool) {
+  return std::any_of(pool.endpoints.begin(), pool.endpoints.end(),
+                     [](const Endpoint& one) { return one.ready && !one.terminating; });
+}
+
+std::size_t count(const ServicePtr& service) {
+  std::size_t total = 0;
+  if (service) {
+    for (const Pool& pool : service->pools) total += pool.endpoints.size();
+  }
+  return total;
+}
+
+class Judge {
+ public:
+  Judge(Guard::State& state, Entry& entry, const ServicePtr& said, const Ground& ground,
+        TimePoint now)
+      : state_(state), entry_(entry), said_(said), ground_(ground), now_(now) {}
+
+  // What is admitted; sets the entry's hold to what is kept of `before`.
+  ServicePtr judge(const ServicePtr& before) {
+    if (!before || believes_all(said_ ? said_->policy.guard : before->policy.guard)) {
+      return conclude(said_, false);
+    }
+    if (said_) return conclude(keep_endpoints(*before), false);
+    if (service_released(*before)) return conclude(nullptr, false);
+    const ServicePtr kept = keep_service(*before);
+    // A hold resolved dead: the absent service goes with its last endpoint.
+    const bool resolved = !any_usable(*kept) && any_usable(*before);
+    return resolved ? conclude(nullptr, false) : conclude(kept, true);
+  }
+
+  // Pools' endpoints that are held now and were not before, and whether a service was lost.
+  std::size_t fresh() const { return fresh_; }
+
+ private:
+  bool believes_all(GuardMode mode) const {
+    return !state_.settings.enabled || mode == GuardMode::trust || ground_.accepted;
+  }
+
+  bool in_parts(const Text& origin) const {
+    return !origin.get().empty() || (ground_.update && !ground_.update->confirmed_origins.empty());
+  }
+
+  // Of a source with parts: by the part that it was read from. A value restored from the maps
+  // alone has lost its origin: an update that is whole and without doubts explains it.
+  bool part_explains(const Text& origin) const {
+    if (!ground_.update) return false;
+    if (!origin.get().empty()) return ground_.update->confirmed_origins.contains(origin.get());
+    return ground_.update->doubts.empty() && (ground_.update->complete || state_.complete);
+  }
+
+  bool enough(const Absences& absences) const {
+    const bool rejected = entry_.hold && entry_.hold->rejected;
+    return absences.count >= state_.settings.absences && !absences.mass && !rejected;
+  }
+
+  const HeldFacts* facts(const Endpoint& endpoint, Protocol protocol) const {
+    return entry_.hold ? entry_.hold->find(endpoint, protocol) : nullptr;
+  }
+
+  bool named(const Endpoint& endpoint) const {
+    if (!ground_.change) return false;
+    const auto& all = ground_.change->explained_endpoints;
+    return std::binary_search(all.begin(), all.end(),
+                              EndpointAddress{endpoint.address, endpoint.port});
+  }
+
+  bool service_released(const Service& before) {
+    if (ground_.explained) return true;
+    if (in_parts(before.origin)) return part_explains(before.origin);
+    // By absence alone only what serves nobody.
+    return entry_.hold && entry_.absent && enough(entry_.hold->absences) && !any_usable(before);
+  }
+
+  // What else than the source's word ends the hold of one endpoint.
+  bool released(const Endpoint& endpoint, const Pool& before, const Pool* said) const {
+    if (named(endpoint)) return true;
+    const HeldFacts* const known = facts(endpoint, before.protocol);
+    const Claims::Moment gone_at = known ? known->gone_at : state_.claims.now() - 1;
+    if (state_.claims.taken(endpoint, gone_at)) return true;
+    if (!known) return false;
+    if (known->verdict == Verdict::dead && !entry_.hold->rejected) return true;
+    // Never from some to none by inference: another one has to be ready by the source's word.
+    return enough(known->absences) && said && has_ready(*said);
+  }
+
+  bool vanish(const Endpoint& endpoint, const Pool& before, const Pool* said) const {
+    if (ground_.explained && find(same_pool(entry_.said.get(), before), endpoint)) return true;
+    if (in_parts(endpoint.origin)) {
+      if (part_explains(endpoint.origin)) return true;
+    } else if (endpoint.terminating || !usable(endpoint)) {
+      return true;  // seen ending, or of no use to anybody
+    }
+    return released(endpoint, before, said);
+  }
+
+  // Listed, but not ready any more. An event explains it, if it is this one.
+  bool lose_readiness(const Endpoint& endpoint, const Endpoint& listed, const Pool& before,
+                      const Pool* said) const {
+    if (!endpoint.ready || listed.ready || listed.terminating) return true;
+    if (ground_.basis == Basis::event || ground_.explained) {
+      const Endpoint* const last = find(same_pool(entry_.said.get(), before), endpoint);
+      if (last ? last->ready : !endpoint.held) return true;
+    }
+    return released(endpoint, before, said);
+  }
+
+  ServicePtr keep_endpoints(const Service& before) {
+    std::shared_ptr<Service> kept;
+    for (std::size_t index = 0; index < said_->pools.size(); ++index) {
+      const Pool& said = said_->pools[index];
+      // A port that the Service does not declare any more is explained by itself.
+      const Pool* const old = same_pool(&before, said);
+      if (!old) continue;
+      for (const Endpoint& endpoint : old->endpoints) {
+        const Endpoint* const listed = find(&said, endpoint);
+        const bool leaves =
+            listed ? lose_readiness(endpoint, *listed, *old, &said) : vanish(endpoint, *old, &said);
+        if (leaves) continue;
+        if (!kept) kept = std::make_shared<Service>(*said_);
+        keep(kept->pools[index], endpoint, listed);
+      }
+      if (kept) {
+        auto& all = kept->pools[index].endpoints;
+        std::sort(all.begin(), all.end(), before_in_order);
+      }
+    }
+    return kept ? kept : said_;
+  }
+
+  ServicePtr keep_service(const Service& before) {
+    auto kept = std::make_shared<Service>(before);
+    reason_ = reason(before.origin, false);
+    for (std::size_t index = 0; index < kept->pools.size(); ++index) {
+      const Pool& old = before.pools[index];
+      kept->pools[index].endpoints.clear();
+      for (const Endpoint& endpoint : old.endpoints) {
+        if (!released(endpoint, old, nullptr)) keep(kept->pools[index], endpoint, nullptr);
+      }
+    }
+    return kept;
+  }
+
+  // `listed` only if it lost its readiness: in place, as before.
+  void keep(Pool& pool, const Endpoint& endpoint, const Endpoint* listed) {
+    Endpoint held = listed ? *listed : endpoint;
+    held.ready = endpoint.ready;
+    held.serving = endpoint.serving;
+    held.held = true;
+    note(held, pool.protocol, listed);
+    if (!listed) {
+      pool.endpoints.push_back(std::move(held));
+      return;
+    }
+    *std::find_if(pool.endpoints.begin(), pool.endpoints.end(), [&](const Endpoint& one) {
+      return one.address == held.address && one.port == held.port;
+    }) = std::move(held);
+  }
+
+  void note(const Endpoint& held, Protocol protocol, const Endpoint* listed) {
+    const HeldFacts* const known = facts(held, protocol);
+    if (!known) ++fresh_;
+    if (known) {
+      held_.push_back(*known);
+    } else {
+      HeldFacts facts{held.address, held.port, protocol, {}, state_.claims.now() - 1, now_, {}, {}};
+      facts.absences.mass = ground_.mass;
+      if (listed_absent()) facts.absences.add(state_.settings, now_);
+      held_.push_back(std::move(facts));
+    }
+    if (reason_.empty()) reason_ = reason(held.origin, listed != nullptr);
+  }
+
+  // A list in doubt (an older answer) is no repetition of anything.
+  bool listed_absent() const {
+    return ground_.update && ground_.basis == Basis::list && ground_.update->doubts.empty();
+  }
+
+  std::string reason(const Text& origin, bool listed) const {
+    if (!ground_.reason.empty()) return ground_.reason;
+    if (!ground_.update) return "";
+    for (const Doubt& doubt : ground_.update->doubts) {
+      if (doubt.origin == origin.get() || doubt.origin.empty() || origin.get().empty()) {
+        return doubt.origin.empty() ? doubt.reason : doubt.origin + ": " + doubt.reason;
+      }
+    }
+    if (!origin.get().empty() && !(ground_.update->complete || state_.complete)) {
+      return "the source has not said all it knows yet";
+    }
+    if (ground_.basis == Basis::list) {
+      return listed ? "not ready in a list, and no event explains it"
+                    : "absent from a list, and no event explains it";
+    }
+    return "absent, and nothing explains it";
+  }
+
+  ServicePtr conclude(const ServicePtr& admitted, bool absent) {
+    entry_.absent = absent;
+    if (!absent && held_.empty()) {
+      entry_.hold.reset();
+      return admitted;
+    }
+    if (reason_.empty()) reason_ = reason(admitted->origin, false);
+    const bool opened = !entry_.hold;
+    if (opened) entry_.hold = std::make_unique<HoldBook>();
+    HoldBook& book = *entry_.hold;
+    if (opened) book.since = now_;
+    if (absent && opened && listed_absent()) book.absences.add(state_.settings, now_);
+    if (!absent) book.absences = {};
+    if (!reason_.empty()) book.reason = reason_;
+    const auto key = [](const HeldFacts& facts) {
+      return std::tie(facts.address, facts.port, facts.protocol);
+    };
+    std::sort(held_.begin(), held_.end(),
+              [&](const HeldFacts& a, const HeldFacts& b) { return key(a) < key(b); });
+    held_.erase(
+        std::unique(held_.begin(), held_.end(),
+                    [&](const HeldFacts& a, const HeldFacts& b) { return key(a) == key(b); }),
+        held_.end());
+    held_.shrink_to_fit();
+    book.endpoints = std::move(held_);
+    return admitted;
+  }
+
+  Guard::State& state_;
+  Entry& entry_;
+  const ServicePtr& said_;
+  const Ground& ground_;
+  TimePoint now_;
+  std::vector<HeldFacts> held_;
+  std::string reason_;
+  std::size_t fresh_ = 0;
+};
+
+template <class Work>
+void for_each_held(const ServicePtr& service, Work work) {
+  if (!service) return;
+  for (const Pool& pool : service->pools) {
+    for (const Endpoint& endpoint : pool.endpoints) {
+      if (endpoint.held) work(endpoint);
+    }
+  }
+}
+
+// Books that follow from the hold: news, the set of what is held, the claims of held endpoints, and
+// the unexplained removals of the window.
+void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const ServicePtr& before,
+            const ServicePtr& after, bool was_held, bool was_absent, std::size_t fresh,
+            TimePoint now) {
+  const bool held = entry.hold != nullptr;
+  if (held || was_held) {
+    for_each_held(after, [&](const Endpoint& one) { state.claims.hold(one, +1); });
+    for_each_held(before, [&](const Endpoint& one) { state.claims.hold(one, -1); });
+  }
+  if (held != was_held) {
+    if (held)
+      state.held.insert(key);
+    else
+      state.held.erase(key);
+    state.news.push_back(
+        {hold_id(state.source, key), key, held, held ? entry.hold->reason : std::string{}});
+  }
+  state.endpoints += count(after) - count(before);
+  const bool lost = held && fresh > 0 && after && !(entry.said && has_ready(*entry.said));
+  const bool gone = entry.absent && !was_absent;
+  if (fresh > 0 || gone) state.burst.add(key, fresh, gone || lost, now);
+}
+
+}  // namespace
+
+std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, ServicePtr said,
+                                      const Ground& ground, TimePoint now,
+                                      const ServicePtr& before) {
+  Entry& entry = state.entries[key];
+  const ServicePtr admitted = entry.admitted;
+  const bool was_held = entry.hold != nullptr, was_absent = entry.absent;
+  state.claim(entry, said);
+  Judge judge(state, entry, said, ground, now);
+  const ServicePtr after = judge.judge(before ? before : admitted);
+  entry.said = said;
+  if (ground.update) state.set_restored(key, entry, false);
+  follow(state, key, entry, admitted, after, was_held, was_absent, judge.fresh(), now);
+  const bool changed = !admitted != !after || (admitted && after && !(*admitted == *after));
+  entry.admitted = changed ? after : admitted;
+  if (!entry.admitted) state.entries.erase(key);
+  if (!changed) return std::nullopt;
+  return Admitted{std::move(key), after, !after};
+}
+
+}  // namespace holdfast
