@@ -136,6 +136,7 @@ value StatusReport::holds() const {
       for (const HeldEndpoint& endpoint : hold.endpoints) {
         endpoints.push_back(object{{"address", endpoint.address.to_string()},
                                    {"port", endpoint.port},
+                                   {"protocol", to_string(endpoint.protocol)},
                                    {"verdict", to_string(endpoint.verdict)},
                                    {"evidence", endpoint.evidence}});
       }
@@ -145,6 +146,9 @@ value StatusReport::holds() const {
                             {"service", hold.service.to_string()},
                             {"state", hold.state == HoldState::open ? "open" : "rejected"},
                             {"whole_service", hold.whole_service},
+                            {"pending", hold.state == HoldState::open && age < kPendingHold},
+                            {"absences", hold.absences},
+                            {"beyond_thresholds", hold.beyond_thresholds},
                             {"since_seconds", age.count()},
                             {"reason", hold.reason},
                             {"endpoints", std::move(endpoints)}});

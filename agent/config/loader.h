@@ -82,6 +82,15 @@ class Loader {
     };
   }
 
+  template <class Duration>  // of the unit that the key names
+  Take duration(Duration& into, std::int64_t least, std::int64_t most) {
+    return [this, &into, least, most](const Value& value) {
+      std::int64_t count = into.count();
+      number(count, least, most)(value);
+      into = Duration(count);
+    };
+  }
+
   Take boolean(bool& into) {
     return [this, &into](const Value& value) {
       if (value.type == Value::Type::boolean)

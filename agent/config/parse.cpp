@@ -33,9 +33,40 @@ void check_listen(Loader& loader, const Value& value, std::string& into) {
   }
 }
 
+void load_probe(Loader& loader, const Value& value, ProbeSettings& probe) {
+  loader.section(value, "guard.probe",
+                 {{"enabled", loader.boolean(probe.enabled)},
+                  {"per_second", loader.number(probe.per_second, 1, 1000)},
+                  {"in_flight", loader.number(probe.in_flight, 1, 1024)},
+                  {"timeout_ms", loader.duration(probe.timeout, 10, 60000)},
+                  {"interval_seconds", loader.duration(probe.interval, 1, 3600)},
+                  {"longest_interval_seconds", loader.duration(probe.longest_interval, 1, 3600)}});
+  if (probe.longest_interval < probe.interval) {
+    loader.problem(value,
+                   fmt::format("longest_interval_seconds ({}) is less than interval_seconds ({})",
+                               probe.longest_interval.count(), probe.interval.count()));
+  }
+}
+
+void load_guard(Loader& loader, const Value& value, GuardSettings& guard) {
+  constexpr std::int64_t kMost = 1 << 20;
+  loader.section(value, "guard",
+                 {{"enabled", loader.boolean(guard.enabled)},
+                  {"accident_window_seconds", loader.duration(guard.accident_window, 1, 3600)},
+                  {"accident_services", loader.number(guard.accident_services, 1, kMost)},
+                  {"accident_nodes", loader.number(guard.accident_nodes, 1, kMost)},
+                  {"last_ready_settle_ms", loader.duration(guard.last_ready_settle, 0, 60000)},
+                  {"absences", loader.number(guard.absences, 2, 1000)},
+                  {"absence_spacing_seconds", loader.duration(guard.absence_spacing, 1, 86400)},
+                  {"hold_endpoints_percent", loader.number(guard.hold_endpoints_percent, 0, 100)},
+                  {"hold_endpoints_least", loader.number(guard.hold_endpoints_least, 1, kMost)},
+                  {"hold_services_percent", loader.number(guard.hold_services_percent, 0, 100)},
+                  {"hold_services_least", loader.number(guard.hold_services_least, 1, kMost)},
+                  {"hold_window_seconds", loader.duration(guard.hold_window, 1, 3600)},
+                  {"probe", [&](const Value& v) { load_probe(loader, v, guard.probe); }}});
+}
+
 void load_all(Loader& loader, const Value& root, Config& config) {
-  std::int64_t window = config.guard.accident_window.count();
-  std::int64_t settle = config.guard.last_ready_settle.count();
   loader.section(
       root, "the configuration",
       {{"node",
@@ -65,16 +96,7 @@ void load_all(Loader& loader, const Value& root, Config& config) {
               {{"socket", loader.path(config.admin_socket)},
                {"listen", [&](const Value& l) { check_listen(loader, l, config.admin_listen); }}});
         }},
-       {"guard",
-        [&](const Value& v) {
-          loader.section(
-              v, "guard",
-              {{"enabled", loader.boolean(config.guard.enabled)},
-               {"accident_window_seconds", loader.number(window, 1, 3600)},
-               {"accident_services", loader.number(config.guard.accident_services, 1, 1 << 20)},
-               {"accident_nodes", loader.number(config.guard.accident_nodes, 1, 1 << 20)},
-               {"last_ready_settle_ms", loader.number(settle, 0, 60000)}});
-        }},
+       {"guard", [&](const Value& v) { load_guard(loader, v, config.guard); }},
        {"sources", [&](const Value& v) {
           if (v.type != Value::Type::sequence) {
             loader.problem(v, "sources must be a list");
@@ -82,8 +104,6 @@ void load_all(Loader& loader, const Value& root, Config& config) {
           }
           for (const Value& item : v.items) load_source(loader, item, config.sources);
         }}});
-  config.guard.accident_window = std::chrono::seconds(window);
-  config.guard.last_ready_settle = std::chrono::milliseconds(settle);
 }
 
 }  // namespace

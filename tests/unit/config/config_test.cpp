@@ -48,6 +48,14 @@ guard:
   accident_services: 6
   accident_nodes: 7
   last_ready_settle_ms: 8
+  absences: 9
+  absence_spacing_seconds: 10
+  hold_endpoints_percent: 11
+  hold_endpoints_least: 12
+  hold_services_percent: 13
+  hold_services_least: 14
+  hold_window_seconds: 15
+  probe: {enabled: false, per_second: 16, in_flight: 17, timeout_ms: 18, interval_seconds: 19, longest_interval_seconds: 20}
 sources:
 - name: first
   file: {path: /etc/first}
@@ -69,6 +77,19 @@ sources:
   EXPECT_EQ(config.guard.accident_services, 6u);
   EXPECT_EQ(config.guard.accident_nodes, 7u);
   EXPECT_EQ(config.guard.last_ready_settle, std::chrono::milliseconds(8));
+  EXPECT_EQ(config.guard.absences, 9u);
+  EXPECT_EQ(config.guard.absence_spacing, std::chrono::seconds(10));
+  EXPECT_EQ(config.guard.hold_endpoints_percent, 11u);
+  EXPECT_EQ(config.guard.hold_endpoints_least, 12u);
+  EXPECT_EQ(config.guard.hold_services_percent, 13u);
+  EXPECT_EQ(config.guard.hold_services_least, 14u);
+  EXPECT_EQ(config.guard.hold_window, std::chrono::seconds(15));
+  EXPECT_FALSE(config.guard.probe.enabled);
+  EXPECT_EQ(config.guard.probe.per_second, 16u);
+  EXPECT_EQ(config.guard.probe.in_flight, 17u);
+  EXPECT_EQ(config.guard.probe.timeout, std::chrono::milliseconds(18));
+  EXPECT_EQ(config.guard.probe.interval, std::chrono::seconds(19));
+  EXPECT_EQ(config.guard.probe.longest_interval, std::chrono::seconds(20));
   ASSERT_EQ(config.sources.size(), 2u);
   EXPECT_EQ(config.sources[0].name, "first");
   EXPECT_FALSE(config.sources[0].fallback);

@@ -70,6 +70,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"guard: {accident_nodes: -1}\n", "c:1:25: expected an integer"},
         Bad{"guard: {accident_window_seconds: 1.5}\n", "c:1:34: expected an integer"},
         Bad{"guard: {last_ready_settle_ms: 99999999999999999999}\n", "c:1:31: expected an integer"},
+        Bad{"guard: {absences: 1}\n", "c:1:19: expected an integer from 2 to 1000, not '1'"},
+        Bad{"guard: {hold_endpoints_percent: 101}\n", "c:1:33: expected an integer from 0 to 100"},
+        Bad{"guard: {probe: {per_secnd: 1}}\n",
+            "c:1:17: unknown key 'per_secnd' in guard.probe; did you mean 'per_second'?"},
+        Bad{"guard: {probe: {interval_seconds: 90}}\n",
+            "c:1:16: longest_interval_seconds (60) is less than interval_seconds (90)"},
         Bad{"guard: {enabled: yes}\n", "c:1:18: expected true or false, not 'yes'"},
         Bad{"guard: {enabled: 'true'}\n", "c:1:18: expected true or false"}));
 
