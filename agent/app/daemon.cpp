@@ -45,6 +45,14 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
     : loop_(loop),
       config_(std::move(config)),
       store_(config_.state_dir),
+      // A socket that cannot be marked is probed all the same: endpoints are no frontends.
+      prober_(
+          loop, config_.guard.probe,
+          [this](int fd) {
+            if (dataplane_) (void)dataplane_->bypass(fd);
+            return true;
+          },
+          [this](const Finding& finding) { on_finding(finding); }),
       admin_(loop, [this](const admin::Request& request) { return handle(request); }),
       signals_(loop, SIGTERM, SIGINT),
       tick_timer_(loop),
@@ -175,6 +183,7 @@ void Daemon::restore_last_known_good(const Restored& restored) {
   log::info(fmt::format("restored generation {}: {} services from the maps, {} from the snapshot",
                         restored.generation, restored.from_maps, restored.from_files));
   attach_when_complete();
+  probe_held();
 }
 
 // Our own sockets never go through our own frontends (design.md 4.14).
@@ -295,24 +304,6 @@ void Daemon::attach_when_complete() {
   notify("READY=1\nSTATUS=serving");
 }
 
-void Daemon::report_holds() {
-  bool news = false;
-  for (SourceState& source : sources_) {
-    for (const HoldNews& hold : source.guard.take_news()) {
-      news = true;
-      if (hold.opened) {
-        log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(),
-                              source.name, hold.reason));
-      } else {
-        log::info(fmt::format("hold {} of {} ended", hold.id, hold.service.to_string()));
-      }
-    }
-    const bool held = source.guard.held_services() > 0;
-    if (std::exchange(source.doubted, held) != held) source.source->doubt(held);
-  }
-  if (news) schedule_snapshot();
-}
-
 void Daemon::tick_guards() {
   std::optional<TimePoint> next;
   for (SourceState& source : sources_) {
@@ -393,6 +384,7 @@ void Daemon::stop(std::optional<Error> failure) {
   notify("STOPPING=1");
   for (SourceState& source : sources_) source.source->stop();
   write_snapshot();
+  prober_.stop();
   admin_.stop();
   loop_.stop();
 }

@@ -19,6 +19,7 @@
 #include "agent/config/config.h"
 #include "agent/dataplane/kernel/kernel.h"
 #include "agent/guard/guard.h"
+#include "agent/health/prober.h"
 #include "agent/reconcile/reconciler.h"
 #include "agent/snapshot/snapshot.h"
 #include "agent/sources/source.h"
@@ -64,6 +65,8 @@ class Daemon {
   void attach_when_complete();
   void after_sources_spoke();
   void report_holds();
+  void probe_held();
+  void on_finding(const Finding& finding);
   Capacity wanted_capacity() const;
   std::vector<SourceRank> ranks() const;
 
@@ -92,6 +95,8 @@ class Daemon {
   std::optional<Catalog> catalog_;
   std::unique_ptr<KernelDataplane> dataplane_;
   std::optional<Reconciler> reconciler_;
+  Prober prober_;
+  std::uint64_t probed_revision_ = 0;  // of the holds whose endpoints are being probed
   admin::Server admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,

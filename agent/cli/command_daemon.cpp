@@ -2,6 +2,7 @@
 // Commands that ask the daemon over its admin socket.
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <map>
 #include <ostream>
 
 #include "agent/cli/commands.h"
@@ -50,6 +51,32 @@ void describe(std::ostream& out, const json::object& report) {
   line("snapshot    ", snapshot.is_null() ? "none"
                                           : "generation " + cell(snapshot.at("generation")) + ", " +
                                                 cell(snapshot.at("age_seconds")) + " s old");
+}
+
+// For people: what the members of a hold mean, in its state, its reason and one column more.
+void summarize(json::object& hold) {
+  std::map<std::string, std::size_t> counts;
+  for (const json::value& endpoint : hold.at("endpoints").as_array()) {
+    ++counts[cell(endpoint.at("verdict"))];
+  }
+  std::string verdicts;
+  for (const auto& [verdict, count] : counts) {
+    verdicts += (verdicts.empty() ? "" : ", ") + std::to_string(count) + " " + verdict;
+  }
+  hold["verdicts"] = verdicts;
+  const auto is = [&](const char* member) {
+    const json::value* const value = hold.if_contains(member);
+    return value && value->is_bool() && value->get_bool();
+  };
+  if (is("pending")) hold["state"] = "pending";
+  std::string reason = cell(hold.at("reason"));
+  const json::value* const absences = hold.if_contains("absences");
+  if (absences && absences->is_int64() && absences->get_int64() > 0) {
+    const std::int64_t count = absences->get_int64();
+    reason += "; absent from " + std::to_string(count) + " complete list" + (count > 1 ? "s" : "");
+  }
+  if (is("beyond_thresholds")) reason += "; beyond the thresholds";
+  hold["reason"] = reason;
 }
 
 int decide(const Env& env, const Options& options, const std::string& verb) {
@@ -102,15 +129,50 @@ int source_list(const Env& env, const Options& options) {
 }
 
 int hold_list(const Env& env, const Options& options) {
-  return show_rows(env, options, "/v1/holds",
-                   {{"ID", "id"},
-                    {"SOURCE", "source"},
-                    {"SERVICE", "service"},
-                    {"STATE", "state"},
-                    {"SINCE-S", "since_seconds"},
-                    {"ENDPOINTS", "endpoints", true},
-                    {"REASON", "reason"}},
-                   "id");
+  const auto answer = ask(env, options, "GET", "/v1/holds");
+  if (!answer) return report(env, options, answer.error());
+  json::array rows = answer->as_array();
+  const bool document =
+      options.rendering.format == Format::json || options.rendering.format == Format::yaml;
+  for (json::value& row : rows) {
+    if (!document) summarize(row.as_object());
+  }
+  print_rows(env.out, options.rendering, rows,
+             {{"ID", "id"},
+              {"SOURCE", "source"},
+              {"SERVICE", "service"},
+              {"STATE", "state"},
+              {"SINCE-S", "since_seconds"},
+              {"VERDICTS", "verdicts"},
+              {"ENDPOINTS", "endpoints", true},
+              {"REASON", "reason"}},
+             {"id"});
+  return kOk;
+}
+
+int hold_show(const Env& env, const Options& options) {
+  const auto answer = ask(env, options, "GET", "/v1/holds");
+  if (!answer) return report(env, options, answer.error());
+  for (const json::value& hold : answer->as_array()) {
+    if (cell(hold.at("id")) != options.arguments[0]) continue;
+    if (print_document(env.out, options.rendering, hold)) return kOk;
+    if (options.rendering.format != Format::name) {
+      json::object row = hold.as_object();
+      summarize(row);
+      env.out << cell(row.at("service")) << " of source " << cell(row.at("source")) << ", "
+              << cell(row.at("state")) << " for " << cell(row.at("since_seconds"))
+              << " s: " << cell(row.at("reason")) << "\n";
+    }
+    print_rows(env.out, options.rendering, hold.at("endpoints").as_array(),
+               {{"ADDRESS", "address"},
+                {"PORT", "port"},
+                {"PROTOCOL", "protocol"},
+                {"VERDICT", "verdict"},
+                {"EVIDENCE", "evidence"}},
+               {"address", "port"});
+    return kOk;
+  }
+  return report(env, options, {Errc::not_found, "no hold " + options.arguments[0]});
 }
 
 int accept(const Env& env, const Options& options) {

@@ -33,6 +33,7 @@ const std::vector<Command>& commands() {
        {},
        true},
       {"hold list", "", "removals that are not trusted yet", hold_list, {}, true},
+      {"hold show", "ID", "one hold: its endpoints, their verdicts and why", hold_show, {}, true},
       {"accept", "[ID]", "apply a held removal", accept, {"--all"}, true},
       {"reject",
        "[ID]",

@@ -59,6 +59,7 @@ int explain(const Env&, const Options&);
 int status(const Env&, const Options&);
 int source_list(const Env&, const Options&);
 int hold_list(const Env&, const Options&);
+int hold_show(const Env&, const Options&);
 int accept(const Env&, const Options&);
 int reject(const Env&, const Options&);
 int diff(const Env&, const Options&);

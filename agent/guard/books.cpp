@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <tuple>
 
 #include "agent/guard/state.h"
 
 namespace holdfast {
+
+std::uint64_t endpoint_hash(const IpAddress& address, std::uint16_t port, Protocol protocol) {
+  return XXH3_64bits_withSeed(address.bytes.data(), address.bytes.size(),
+                              std::uint64_t{port} << 8 | static_cast<std::uint8_t>(protocol));
+}
 
 void Absences::add(const GuardSettings& settings, TimePoint now) {
   if (count > 0 && now - counted < settings.absence_spacing) return;

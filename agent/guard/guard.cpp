@@ -289,14 +289,16 @@ std::vector<Admitted> Guard::evidence(const IpAddress& address, std::uint16_t po
   sought.address = address;
   sought.port = port;
   std::vector<ServiceKey> dead;
-  for (const ServiceKey& key : state_->held) {
-    HoldBook& book = *state_->entries[key].hold;
-    HeldFacts* const facts = book.find(sought, protocol);
+  const auto [first, last] = state_->holders.equal_range(endpoint_hash(address, port, protocol));
+  for (auto at = first; at != last; ++at) {
+    const auto& hold = state_->entries[*at->second].hold;
+    HeldFacts* const facts = hold ? hold->find(sought, protocol) : nullptr;
     if (!facts) continue;
     facts->verdict = verdict;
     facts->words = Text(words);
-    if (verdict == Verdict::dead) dead.push_back(key);
+    if (verdict == Verdict::dead) dead.push_back(*at->second);
   }
+  std::sort(dead.begin(), dead.end());
   for (const ServiceKey& key : dead) round.judge_again(key, {});
   return round.finish();
 }
@@ -348,6 +350,10 @@ std::vector<Hold> Guard::holds() const {
 
 std::size_t Guard::held_services() const {
   return state_->held.size();
+}
+
+std::uint64_t Guard::holds_revision() const {
+  return state_->holds_revision;
 }
 
 std::vector<HoldNews> Guard::take_news() {

@@ -143,7 +143,8 @@ class Guard {
 
   std::vector<Hold> holds() const;  // sorted by service
   std::size_t held_services() const;
-  std::vector<HoldNews> take_news();  // since the last call
+  std::uint64_t holds_revision() const;  // grows when suspects() may have changed
+  std::vector<HoldNews> take_news();     // since the last call
   // Applies the removal. not_found: no such hold here.
   Result<std::vector<Admitted>> accept(const std::string& id, TimePoint now);
   // Keeps it until the source lists it again or the hold is accepted; stays listed as rejected.

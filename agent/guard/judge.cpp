@@ -76,8 +76,8 @@ class Judge {
     return resolved ? conclude(nullptr, false) : conclude(kept, true);
   }
 
-  // Pools' endpoints that are held now and were not before, and whether a service was lost.
-  std::size_t fresh() const { return fresh_; }
+  std::size_t fresh() const { return fresh_; }  // endpoints of pools that were not held before
+  bool inferred() const { return inferred_; }   // gone by absences alone: nothing explains it
 
  private:
   bool believes_all(GuardMode mode) const {
@@ -116,7 +116,9 @@ class Judge {
     if (ground_.explained) return true;
     if (in_parts(before.origin)) return part_explains(before.origin);
     // By absence alone only what serves nobody.
-    return entry_.hold && entry_.absent && enough(entry_.hold->absences) && !any_usable(before);
+    inferred_ =
+        entry_.hold && entry_.absent && enough(entry_.hold->absences) && !any_usable(before);
+    return inferred_;
   }
 
   // What else than the source's word ends the hold of one endpoint.
@@ -277,6 +279,7 @@ class Judge {
   std::vector<HeldFacts> held_;
   std::string reason_;
   std::size_t fresh_ = 0;
+  bool inferred_ = false;
 };
 
 template <class Work>
@@ -289,6 +292,19 @@ void for_each_held(const ServicePtr& service, Work work) {
   }
 }
 
+void index(Guard::State& state, const ServiceKey* key, const std::vector<HeldFacts>& before,
+           const std::vector<HeldFacts>& after) {
+  for (const HeldFacts& facts : before) {
+    const auto hash = endpoint_hash(facts.address, facts.port, facts.protocol);
+    auto [at, last] = state.holders.equal_range(hash);
+    at = std::find_if(at, last, [&](const auto& item) { return item.second == key; });
+    if (at != last) state.holders.erase(at);
+  }
+  for (const HeldFacts& facts : after) {
+    state.holders.emplace(endpoint_hash(facts.address, facts.port, facts.protocol), key);
+  }
+}
+
 // Books that follow from the hold: news, the set of what is held, the claims of held endpoints, and
 // the unexplained removals of the window.
 void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const ServicePtr& before,
@@ -296,6 +312,7 @@ void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const Serv
             TimePoint now) {
   const bool held = entry.hold != nullptr;
   if (held || was_held) {
+    ++state.holds_revision;
     for_each_held(after, [&](const Endpoint& one) { state.claims.hold(one, +1); });
     for_each_held(before, [&](const Endpoint& one) { state.claims.hold(one, -1); });
   }
@@ -318,20 +335,24 @@ void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const Serv
 std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, ServicePtr said,
                                       const Ground& ground, TimePoint now,
                                       const ServicePtr& before) {
-  Entry& entry = state.entries[key];
+  const auto place = state.entries.try_emplace(key).first;
+  Entry& entry = place->second;
   const ServicePtr admitted = entry.admitted;
   const bool was_held = entry.hold != nullptr, was_absent = entry.absent;
+  const std::vector<HeldFacts> facts = was_held ? entry.hold->endpoints : std::vector<HeldFacts>{};
   state.claim(entry, said);
   Judge judge(state, entry, said, ground, now);
   const ServicePtr after = judge.judge(before ? before : admitted);
   entry.said = said;
   if (ground.update) state.set_restored(key, entry, false);
+  const std::vector<HeldFacts> none;
+  index(state, &place->first, facts, entry.hold ? entry.hold->endpoints : none);
   follow(state, key, entry, admitted, after, was_held, was_absent, judge.fresh(), now);
   const bool changed = !admitted != !after || (admitted && after && !(*admitted == *after));
   entry.admitted = changed ? after : admitted;
   if (!entry.admitted) state.entries.erase(key);
   if (!changed) return std::nullopt;
-  return Admitted{std::move(key), after, !after};
+  return Admitted{std::move(key), after, !after && !judge.inferred()};
 }
 
 }  // namespace holdfast

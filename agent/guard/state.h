@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/guard/accident.h"
@@ -17,6 +18,9 @@ namespace holdfast {
 
 // Of all that is held of one service of one source.
 std::string hold_id(const std::string& source, const ServiceKey& key);
+
+// Of an endpoint, in `holders`. Others may share it.
+std::uint64_t endpoint_hash(const IpAddress& address, std::uint16_t port, Protocol protocol);
 
 // How often something was absent from a complete list.
 struct Absences {
@@ -87,7 +91,10 @@ struct Guard::State {
   AccidentWatch accident;
   Claims claims;
   Burst burst;
+  // Of every held endpoint: which services hold it. The key points into `entries`.
+  std::unordered_multimap<std::uint64_t, const ServiceKey*> holders;
   std::vector<HoldNews> news;
+  std::uint64_t holds_revision = 0;
 
   void claim(Entry& entry, const ServicePtr& said);
   void set_restored(const ServiceKey& key, Entry& entry, bool restored);

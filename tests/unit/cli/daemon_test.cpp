@@ -10,9 +10,11 @@
 namespace holdfast::cli::test {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 admin::Response json(const std::string& body, unsigned status = 200) {
   return {status, "application/json", body};
@@ -90,9 +92,46 @@ TEST(Holds, List) {
   EXPECT_EQ(host.run({"hold", "list", "-o", "name"}).out, "00c0ffee\n");
   const Outcome table = host.run({"hold", "list"});
   EXPECT_EQ(table.code, kOk);
-  EXPECT_THAT(table.out,
-              HasSubstr("00c0ffee  disaster  default/song  open   4        file vanished"));
+  EXPECT_THAT(
+      table.out,
+      HasSubstr(
+          "00c0ffee  disaster  default/song  open   4        1 alive, 1 unknown  file vanished"));
   EXPECT_THAT(host.run({"hold", "list", "-o", "wide"}).out, HasSubstr("10.1.0.1:8080,[fd00::1]:1"));
+}
+
+constexpr const char* kHeld =
+    R"([{"id": "00c0ffee", "source": "kube", "service": "default/song", "state": "open",
+        "pending": true, "since_seconds": 4, "reason": "absent from a list", "absences": 2,
+        "beyond_thresholds": true, "endpoints": [
+          {"address": "fd00::1", "port": 80, "protocol": "TCP", "verdict": "alive",
+           "evidence": "answered the prober in 3 ms"},
+          {"address": "10.1.0.1", "port": 80, "protocol": "TCP", "verdict": "unknown",
+           "evidence": ""}]}])";
+
+TEST(Holds, TheTableSaysPendingAndAbsences) {
+  Host host;
+  host.answers["GET /v1/holds"] = json(kHeld);
+  EXPECT_THAT(host.run({"hold", "list"}).out,
+              HasSubstr("pending  4        1 alive, 1 unknown  absent from a list; absent from 2 "
+                        "complete lists; beyond the thresholds"));
+  // Scripts see what the daemon says.
+  EXPECT_THAT(host.run({"hold", "list", "-o", "json"}).out,
+              AllOf(HasSubstr("\"state\": \"open\""), Not(HasSubstr("verdicts"))));
+}
+
+TEST(Holds, Show) {
+  Host host;
+  host.answers["GET /v1/holds"] = json(kHeld);
+  const Outcome shown = host.run({"hold", "show", "00c0ffee"});
+  EXPECT_EQ(shown.code, kOk);
+  EXPECT_THAT(shown.out, HasSubstr("default/song of source kube, pending for 4 s: absent from a"));
+  EXPECT_THAT(shown.out,
+              HasSubstr("fd00::1   80    TCP       alive    answered the prober in 3 ms"));
+  EXPECT_THAT(host.run({"hold", "show", "00c0ffee", "-o", "json"}).out,
+              HasSubstr("\"absences\": 2"));
+  const Outcome unknown = host.run({"hold", "show", "7"});
+  EXPECT_EQ(unknown.code, kFailed);
+  EXPECT_THAT(unknown.err, HasSubstr("no hold 7"));
 }
 
 TEST(Holds, AcceptAndReject) {

@@ -159,6 +159,28 @@ TEST_F(Lists, AnAbsentServiceThatServesStaysOneThatDoesNotLeaves) {
   EXPECT_EQ(world.shows("idle"), "gone");
 }
 
+TEST_F(Lists, OnlyWhatIsExplainedLeavesATombstone) {
+  const auto inferred = [&] {
+    std::vector<Admitted> last;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      last = world.guard.admit(list({}, {"idle"}), world.now);
+      world.now += 31s;
+    }
+    return last;
+  };
+  start({"10.0.0.1"});
+  world.admit(event(service("idle", {})));
+  const auto admitted = inferred();
+  ASSERT_EQ(admitted.size(), 1u);
+  EXPECT_EQ(admitted[0].now, nullptr);
+  EXPECT_FALSE(admitted[0].explained_delete);
+  world.admit(list({}, {"song"}));
+  const auto dead = world.guard.evidence(ip("10.0.0.1"), 8080, Protocol::tcp, Verdict::dead,
+                                         "refused", world.now);
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_TRUE(dead[0].explained_delete);
+}
+
 TEST_F(Lists, AnAbsenceSeenInBetweenStartsAgain) {
   start({"10.0.0.1", "10.0.0.2"});
   for (int repeat = 0; repeat < 5; ++repeat) {

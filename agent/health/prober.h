@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Probes held endpoints: a TCP handshake, or an empty UDP datagram. The sockets around
+// ProbeSchedule. Lives on the daemon's one loop; blocks nothing; every socket is its own.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "agent/health/schedule.h"
+
+namespace holdfast {
+
+class Prober {
+ public:
+  // Called with each new socket before it connects (the agent's own sockets bypass the hook);
+  // false: the probe is not made.
+  using Prepare = std::function<bool(int fd)>;
+  using Report = std::function<void(const Finding&)>;
+
+  Prober(boost::asio::io_context& loop, ProbeSettings settings, Prepare prepare, Report report);
+  ~Prober();
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
+
+  void set_targets(const std::vector<ProbeTarget>& targets);
+  void stop();  // no report comes after it
+
+ private:
+  struct Probe;
+
+  void run();
+  void send(const ProbeTarget& target);
+  void ready(const std::shared_ptr<Probe>& probe);
+  void finish(const std::shared_ptr<Probe>& probe, const ProbeOutcome& outcome);
+  void conclude(const ProbeTarget& target, const ProbeOutcome& outcome);
+
+  boost::asio::io_context& loop_;
+  std::chrono::milliseconds timeout_;
+  Prepare prepare_;
+  Report report_;
+  ProbeSchedule schedule_;
+  boost::asio::steady_timer timer_;
+  std::set<std::shared_ptr<Probe>> probes_;
+  bool stopped_ = false;
+  // What is queued on the loop may outlive the prober.
+  std::weak_ptr<int> watch() const { return alive_; }
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+};
+
+}  // namespace holdfast
