@@ -172,7 +172,7 @@ int hold_show(const Env& env, const Options& options) {
                {"address", "port"});
     return kOk;
   }
-  return report(env, options, {Errc::not_found, "no hold " + options.arguments[0]});
+  return report(env, options, Error{Errc::not_found, 0, "no hold " + options.arguments[0]});
 }
 
 int accept(const Env& env, const Options& options) {
