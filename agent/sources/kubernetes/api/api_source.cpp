@@ -72,9 +72,9 @@ void KubernetesSource::Core::start(Sink to) {
   settings.node_name = node_name;
   settings.silence = config.silence;
   for (const Kind kind : kKinds) {
-    reflectors.push_back(
-        std::make_shared<Reflector>(loop.get_executor(), kind, settings, access, store, prepare,
-                                    [this](TimePoint received) { flush(received); }));
+    reflectors.push_back(std::make_shared<Reflector>(
+        loop.get_executor(), kind, settings, access, store, prepare,
+        [this](TimePoint received) { flush(received); }, [this] { comparer->soon(); }));
     run(reflectors.back(), self);
   }
   ComparerSettings compare;

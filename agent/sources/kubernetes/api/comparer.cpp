@@ -54,12 +54,19 @@ void Comparer::doubt(bool held) {
   if (held) timer_.cancel();  // the long wait; run() measures anew
 }
 
+void Comparer::soon() {
+  if (doubted_since_ || soon_) return;
+  soon_ = true;
+  timer_.cancel();
+}
+
 // While something is held every 2 to 5 s, slower with its age, to a minute (design.md 4.10).
 std::chrono::milliseconds Comparer::delay() {
   const auto between = [this](std::chrono::milliseconds least, std::chrono::milliseconds most) {
     return std::chrono::milliseconds(
         std::uniform_int_distribution<std::int64_t>(least.count(), most.count())(random_));
   };
+  if (!doubted_since_ && std::exchange(soon_, false)) return between(1s, 5s);
   if (!doubted_since_) return between(settings_.interval * 3 / 4, settings_.interval * 5 / 4);
   const auto age = Clock::now() - *doubted_since_;
   const auto factor = 1 + age / 60s;
@@ -70,7 +77,7 @@ asio::awaitable<void> Comparer::pause(std::chrono::milliseconds delay) {
   timer_.expires_after(delay);
   boost::system::error_code error;
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  // Woken by a doubt: wait the short time instead.
+  // Woken: wait the short time instead.
   if (error && !stopped_) {
     timer_.expires_after(this->delay());
     co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
@@ -105,7 +112,7 @@ asio::awaitable<Attempt<bool>> Comparer::compare_kind(Kind kind) {
     co_return false;
   }
   for (const ServiceKey& name : found.changed) {
-    if (auto fetched = co_await fetch(kind, name); !fetched)
+    if (auto fetched = co_await fetch(kind, name, listing->version); !fetched)
       co_return NoLuck(std::move(fetched.error()));
   }
   for (const ServiceKey& name : found.absent) store_.correct_absent(kind, name);
@@ -130,7 +137,7 @@ asio::awaitable<Attempt<Comparer::Listing>> Comparer::list(Kind kind) {
   co_return listing;
 }
 
-asio::awaitable<Attempt<>> Comparer::fetch(Kind kind, const ServiceKey& name) {
+asio::awaitable<Attempt<>> Comparer::fetch(Kind kind, const ServiceKey& name, const Version& list) {
   auto body = co_await access_.get_all(stream_, object_target(kind, name), kJson, kLongestPage);
   if (!body) {
     if (body.error().status.code == 404) co_return Attempt<>();  // gone meanwhile
@@ -139,7 +146,7 @@ asio::awaitable<Attempt<>> Comparer::fetch(Kind kind, const ServiceKey& name) {
   const ParseOutcome parsed = parse_documents(*body, "");
   if (parsed.problem || parsed.documents.size() != 1)
     co_return NoLuck(ended(Ending::broken, "an object is not JSON"));
-  store_.correct(kind, parsed.documents[0]);
+  store_.correct(kind, parsed.documents[0], list);
   co_return Attempt<>();
 }
 

@@ -40,6 +40,9 @@ class Comparer : public std::enable_shared_from_this<Comparer> {
   boost::asio::awaitable<void> run();
   void stop();
   void doubt(bool held);
+  // A watch came back after it had broken: within seconds, because the versions of a restored etcd
+  // soon pass what is known, and a watch from there would never tell what it lost.
+  void soon();
   const ComparerStatus& status() const { return status_; }
 
  private:
@@ -52,7 +55,7 @@ class Comparer : public std::enable_shared_from_this<Comparer> {
   boost::asio::awaitable<Attempt<>> compare();
   boost::asio::awaitable<Attempt<bool>> compare_kind(Kind kind);
   boost::asio::awaitable<Attempt<Listing>> list(Kind kind);
-  boost::asio::awaitable<Attempt<>> fetch(Kind kind, const ServiceKey& name);
+  boost::asio::awaitable<Attempt<>> fetch(Kind kind, const ServiceKey& name, const Version& list);
   boost::asio::awaitable<void> pause(std::chrono::milliseconds delay);
   std::chrono::milliseconds delay();
 
@@ -65,7 +68,7 @@ class Comparer : public std::enable_shared_from_this<Comparer> {
   boost::asio::steady_timer timer_;
   std::mt19937_64 random_;
   ComparerStatus status_;
-  bool stopped_ = false;
+  bool stopped_ = false, soon_ = false;
   std::optional<Clock::time_point> doubted_since_;
 };
 

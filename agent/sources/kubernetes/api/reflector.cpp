@@ -34,13 +34,15 @@ Trouble silent_for(std::chrono::milliseconds time) {
 }  // namespace
 
 Reflector::Reflector(asio::any_io_executor loop, Kind kind, ReflectorSettings settings,
-                     Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush)
+                     Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
+                     std::function<void()> recovered)
     : kind_(kind),
       settings_(std::move(settings)),
       access_(access),
       store_(store),
       stream_(loop, std::move(prepare)),
       flush_(std::move(flush)),
+      recovered_(std::move(recovered)),
       timer_(loop),
       random_(std::random_device{}()) {}
 
@@ -187,6 +189,7 @@ asio::awaitable<std::optional<Trouble>> Reflector::check_version() {
   }
   check_version_ = false;
   older_ = 0;
+  recovered_();
   co_return std::nullopt;
 }
 

@@ -39,10 +39,12 @@ struct ReflectorStatus {
 
 class Reflector : public std::enable_shared_from_this<Reflector> {
  public:
-  // Called after what was read at `received` has been applied to the store.
+  // Called after what was read at `received` has been applied to the store; `recovered` when a
+  // watch goes on after it had broken.
   using Flush = std::function<void(TimePoint received)>;
   Reflector(boost::asio::any_io_executor loop, Kind kind, ReflectorSettings settings,
-            Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush);
+            Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
+            std::function<void()> recovered);
 
   // Until stop(). Access and Store must outlive it; the caller's coroutine frame owns a reference.
   boost::asio::awaitable<void> run();
@@ -73,6 +75,7 @@ class Reflector : public std::enable_shared_from_this<Reflector> {
   Store& store_;
   net::HttpStream stream_;
   Flush flush_;
+  std::function<void()> recovered_;
   boost::asio::steady_timer timer_;
   std::mt19937_64 random_;
   Backoff backoff_;

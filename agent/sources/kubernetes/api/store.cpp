@@ -187,6 +187,16 @@ void Store::count_list() {
   listed_.clear();
 }
 
+namespace {
+
+// A watch that ran ahead of the list knows better. A list that reaches as far as what is known, and
+// has another version of it, is of another history: an etcd restored from an older state.
+bool differs(const Version& known, const Version& theirs, const Version& list) {
+  return !(known == theirs) && (known.number <= list.number || known.number == 0);
+}
+
+}  // namespace
+
 Store::Differences Store::compare(Kind kind, const std::vector<ObjectRef>& listed,
                                   const Version& version) const {
   const KindState& of = state(kind);
@@ -195,10 +205,7 @@ Store::Differences Store::compare(Kind kind, const std::vector<ObjectRef>& liste
   for (const ObjectRef& ref : listed) {
     seen.insert(ref.name);
     const auto known = of.versions.find(ref.name);
-    // A watch that runs ahead of the list knows better.
-    const bool newer_here = known != of.versions.end() &&
-                            known->second.number > ref.version.number && ref.version.number != 0;
-    if (known == of.versions.end() || (!(known->second == ref.version) && !newer_here))
+    if (known == of.versions.end() || differs(known->second, ref.version, version))
       differences.changed.push_back(ref.name);
   }
   for (const auto& [name, known] : of.versions) {
@@ -208,10 +215,10 @@ Store::Differences Store::compare(Kind kind, const std::vector<ObjectRef>& liste
   return differences;
 }
 
-void Store::correct(Kind kind, const Value& object) {
+void Store::correct(Kind kind, const Value& object, const Version& list) {
   const ObjectRef ref = ref_of(object);
   const auto known = state(kind).versions.find(ref.name);
-  if (known != state(kind).versions.end() && known->second.number >= ref.version.number) return;
+  if (known != state(kind).versions.end() && !differs(known->second, ref.version, list)) return;
   basis_ = Basis::list;
   put(kind, decode_one(kind, object));
 }

@@ -41,7 +41,7 @@ class Store {
   Differences compare(Kind kind, const std::vector<ObjectRef>& listed,
                       const Version& version) const;
   // What the comparison fetched or found gone, known as a list knows it.
-  void correct(Kind kind, const Value& object);
+  void correct(Kind kind, const Value& object, const Version& list);
   void correct_absent(Kind kind, const ServiceKey& name);
   // Both Services and EndpointSlices were seen whole once more.
   void count_list();

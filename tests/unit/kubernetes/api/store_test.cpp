@@ -187,7 +187,8 @@ TEST_F(StoreTest, ComparingFindsWhatTheWatchLostAndNothingThatItKnowsBetter) {
   EXPECT_THAT(found.absent, IsEmpty());
   found = store.compare(Kind::slice, {listed[1]}, Version::parse("104"));
   EXPECT_THAT(found.absent, ElementsAre(ServiceKey{"default", "song-1"}));
-  store.correct(Kind::slice, value_of(slice_json("song-9", "song", 102, {{"10.0.0.9"}})));
+  store.correct(Kind::slice, value_of(slice_json("song-9", "song", 102, {{"10.0.0.9"}})),
+                Version::parse("104"));
   store.correct_absent(Kind::slice, {"default", "song-1"});
   store.count_list();
   const auto update = store.take();
@@ -196,6 +197,23 @@ TEST_F(StoreTest, ComparingFindsWhatTheWatchLostAndNothingThatItKnowsBetter) {
   ASSERT_THAT(update->changes, SizeIs(1));
   EXPECT_EQ(update->changes[0].basis, Basis::list);
   EXPECT_THAT(endpoints(update->changes[0].now), ElementsAre("10.0.0.5:8080", "10.0.0.9:8080"));
+}
+
+// An etcd restored from an older state, whose versions have passed what is known: the same number
+// names another history.
+TEST_F(StoreTest, ComparingFindsAnotherHistoryByAnOlderObjectInANewerList) {
+  slice("MODIFIED", 120, {{"10.0.0.1"}, {"10.0.0.2"}, {"10.0.0.3"}});
+  store.take();
+  const std::string restored = slice_json("song-1", "song", 110, {{"10.0.0.1"}, {"10.0.0.2"}});
+  const std::vector<ObjectRef> listed = {ref_of(value_of(restored))};
+  EXPECT_THAT(store.compare(Kind::slice, listed, Version::parse("119")).changed, IsEmpty())
+      << "the watch is ahead of the list";
+  EXPECT_THAT(store.compare(Kind::slice, listed, Version::parse("125")).changed, SizeIs(1));
+  store.correct(Kind::slice, value_of(restored), Version::parse("125"));
+  const auto change = only_change();
+  EXPECT_EQ(change.basis, Basis::list);
+  EXPECT_THAT(change.explained_endpoints, IsEmpty());
+  EXPECT_THAT(endpoints(change.now), SizeIs(2));
 }
 
 TEST_F(StoreTest, HeadlessSlicesTellWhoHasAnAddress) {
