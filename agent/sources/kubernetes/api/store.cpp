@@ -56,6 +56,7 @@ bool Store::synced() const {
 Store::Staged Store::decode_one(Kind kind, const Value& object) const {
   Staged staged;
   staged.ref = ref_of(object);
+  staged.hash = content_hash(object);
   decode(object, "", staged.objects, staged.problems, std::string(row_of(kind).name));
   // Positions in a line of the wire help nobody.
   for (Problem& problem : staged.problems) problem.line = problem.column = 0;
@@ -65,10 +66,10 @@ Store::Staged Store::decode_one(Kind kind, const Value& object) const {
 void Store::apply(Kind kind, const Event& event) {
   KindState& of = state(kind);
   const ServiceKey name = ref_of(event.object).name;
-  const auto known = of.versions.find(name);
+  const auto known = of.objects.find(name);
   of.version = event.version;
-  const bool older = known != of.versions.end() && event.version.number != 0 &&
-                     event.version.number <= known->second.number;
+  const bool older = known != of.objects.end() && event.version.number != 0 &&
+                     event.version.number <= known->second.version.number;
   if (older) return;
   const SliceObject* before = kind == Kind::slice ? assembler_.slice(name) : nullptr;
   if (event.type == EventType::deleted) {
@@ -102,7 +103,7 @@ void Store::put(Kind kind, Staged staged) {
   const ServiceKey& name = staged.ref.name;
   const std::string object =
       std::string(row_of(kind).name) + " " + (kind == Kind::node ? name.name : name.to_string());
-  state(kind).versions[name] = staged.ref.version;
+  state(kind).objects[name] = {staged.ref.version, staged.hash};
   problems_.erase(object);
   if (!staged.problems.empty()) problems_[object] = std::move(staged.problems);
   for (ServiceObject& one : staged.objects.services) assembler_.put(std::move(one));
@@ -128,7 +129,7 @@ void Store::put_slice(SliceObject slice) {
 }
 
 void Store::remove(Kind kind, const ServiceKey& name) {
-  state(kind).versions.erase(name);
+  state(kind).objects.erase(name);
   problems_.erase(std::string(row_of(kind).name) + " " +
                   (kind == Kind::node ? name.name : name.to_string()));
   switch (kind) {
@@ -152,8 +153,10 @@ void Store::list(Kind kind, const Value& object) {
   KindState& of = state(kind);
   const ObjectRef ref = ref_of(object);
   of.seen.insert(ref.name);
-  const auto known = of.versions.find(ref.name);
-  if (known != of.versions.end() && known->second == ref.version) return;
+  const auto known = of.objects.find(ref.name);
+  const bool same = known != of.objects.end() && known->second.version == ref.version &&
+                    known->second.hash == content_hash(object);
+  if (same) return;
   of.staged.push_back(decode_one(kind, object));
 }
 
@@ -161,7 +164,7 @@ void Store::end_list(Kind kind, const Version& version, bool reset) {
   KindState& of = state(kind);
   basis_ = Basis::list;
   std::vector<ServiceKey> absent;
-  for (const auto& [name, known] : of.versions) {
+  for (const auto& [name, known] : of.objects) {
     if (!of.seen.contains(name)) absent.push_back(name);
   }
   for (const ServiceKey& name : absent) remove(kind, name);
@@ -204,12 +207,12 @@ Store::Differences Store::compare(Kind kind, const std::vector<ObjectRef>& liste
   std::set<ServiceKey> seen;
   for (const ObjectRef& ref : listed) {
     seen.insert(ref.name);
-    const auto known = of.versions.find(ref.name);
-    if (known == of.versions.end() || differs(known->second, ref.version, version))
+    const auto known = of.objects.find(ref.name);
+    if (known == of.objects.end() || differs(known->second.version, ref.version, version))
       differences.changed.push_back(ref.name);
   }
-  for (const auto& [name, known] : of.versions) {
-    const bool was_there = known.number != 0 && known.number <= version.number;
+  for (const auto& [name, known] : of.objects) {
+    const bool was_there = known.version.number != 0 && known.version.number <= version.number;
     if (was_there && !seen.contains(name)) differences.absent.push_back(name);
   }
   return differences;
@@ -217,8 +220,9 @@ Store::Differences Store::compare(Kind kind, const std::vector<ObjectRef>& liste
 
 void Store::correct(Kind kind, const Value& object, const Version& list) {
   const ObjectRef ref = ref_of(object);
-  const auto known = state(kind).versions.find(ref.name);
-  if (known != state(kind).versions.end() && !differs(known->second, ref.version, list)) return;
+  const auto known = state(kind).objects.find(ref.name);
+  if (known != state(kind).objects.end() && !differs(known->second.version, ref.version, list))
+    return;
   basis_ = Basis::list;
   put(kind, decode_one(kind, object));
 }

@@ -60,20 +60,25 @@ class Store {
 
   // Of the newest change taken: endpoints.kubernetes.io/last-change-trigger-time, RFC 3339.
   std::vector<std::string> take_trigger_times() { return std::move(trigger_times_); }
-  std::size_t objects(Kind kind) const { return state(kind).versions.size(); }
+  std::size_t objects(Kind kind) const { return state(kind).objects.size(); }
   // Where the API server itself is, by the Service default/kubernetes.
   std::vector<EndpointAddress> api_endpoints() const;
 
  private:
+  struct Known {
+    Version version;
+    std::uint64_t hash = 0;  // of its content
+  };
   struct Staged {
     ObjectRef ref;
+    std::uint64_t hash = 0;
     Objects objects;
     std::vector<Problem> problems;
   };
   struct KindState {
     bool synced = false, listing = false;
     Version version;
-    std::map<ServiceKey, Version> versions;
+    std::map<ServiceKey, Known> objects;
     std::set<ServiceKey> seen;
     std::vector<Staged> staged;
   };

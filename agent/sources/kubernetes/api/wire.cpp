@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sources/kubernetes/api/wire.h"
 
+#define XXH_INLINE_ALL
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
@@ -130,6 +132,31 @@ ObjectRef ref_of(const Value& object) {
   const Value* metadata = object.find("metadata");
   return {{text_at(metadata, "namespace"), text_at(metadata, "name")},
           Version::parse(text_at(metadata, "resourceVersion"))};
+}
+
+namespace {
+
+std::uint64_t hash_of(const Value& value, std::uint64_t seed) {
+  const auto type = static_cast<unsigned char>(value.type);
+  std::uint64_t hash = XXH3_64bits_withSeed(&type, 1, seed);
+  hash = XXH3_64bits_withSeed(value.text.data(), value.text.size(), hash);
+  for (const Value& item : value.items) hash = hash_of(item, hash);
+  for (const Member& member : value.members) {
+    hash = XXH3_64bits_withSeed(member.key.text.data(), member.key.text.size(), hash);
+    hash = hash_of(member.value, hash);
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::uint64_t content_hash(const Value& object) {
+  std::uint64_t hash = 0;
+  for (const Member& member : object.members) {
+    if (member.key.text != "kind" && member.key.text != "apiVersion")
+      hash = hash_of(member.value, hash);
+  }
+  return hash;
 }
 
 Result<Event> parse_event(std::string_view line) {

@@ -45,6 +45,9 @@ struct ObjectRef {
   Version version;
 };
 ObjectRef ref_of(const Value& object);
+// Of all it says, but its kind and apiVersion, which a list's items leave out: a version that lies
+// is still seen.
+std::uint64_t content_hash(const Value& object);
 
 // A Status object: the API's errors, in an answer and inside a stream.
 struct ApiStatus {

@@ -135,6 +135,17 @@ TEST_F(StoreTest, WhatAListDropsIsNotExplained) {
   EXPECT_THAT(update->changes[0].explained_endpoints, IsEmpty());
 }
 
+// A list that lies with the versions of the truth, and the truth after it.
+TEST_F(StoreTest, AnObjectOfTheSameVersionAndOtherContentIsTaken) {
+  list_all(store, {service_json("song", 10)},
+           {slice_json("song-1", "song", 11, {{"10.0.0.1", "", false}, {"10.0.0.2", "", false}})},
+           "110");
+  EXPECT_FALSE(only_change().now->pools[0].endpoints[0].ready);
+  list_all(store, {service_json("song", 10)},
+           {slice_json("song-1", "song", 11, {{"10.0.0.1"}, {"10.0.0.2"}})}, "120");
+  EXPECT_TRUE(only_change().now->pools[0].endpoints[0].ready);
+}
+
 TEST_F(StoreTest, WhatWasSeenTerminatingIsExplainedInAListToo) {
   slice("MODIFIED", 101, {{"10.0.0.1"}, {"10.0.0.2", "", false, true}});
   store.take();
