@@ -92,7 +92,8 @@ def kubelet_config(node):
         "kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock", "cgroupDriver": "cgroupfs",
         "failCgroupV1": False, "failSwapOn": False, "makeIPTablesUtilChains": False,
-        "resolvConf": str(node.directory / "resolv.conf"), "volumePluginDir": "/var/lib/kubelet/plugins",
+        "resolvConf": str(node.directory / "resolv.conf"), "staticPodPath": str(node.static_pods),
+        "volumePluginDir": "/var/lib/kubelet/plugins",
         # logs and exec need no client certificate of the apiserver then; the network is the test's own
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}}, "authorization": {"mode": "AlwaysAllow"},
         # the machine's disk and memory belong to others too: no pod is evicted and no image removed for them

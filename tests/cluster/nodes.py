@@ -50,6 +50,7 @@ class Node:
         self.lab, self.index, self.name = lab, index, f"n{index}"
         self.directory = lab.directory / self.name
         self.disk = self.directory / "disk"
+        self.static_pods = self.directory / "static"  # kubelet runs the manifests in it, API server or not
         self.cgroup = f"{lab.name}-{self.name}"
         self.netns, self.wire = f"{lab.short}{self.name}", f"{lab.short}w{index}"
         self.address4, self.address6 = f"172.30.0.{index}", f"fd30::{index}"
@@ -60,6 +61,7 @@ class Node:
     def boot(self, wait=True):
         """From nothing, or after a power cut, to Ready."""
         self.disk.mkdir(parents=True, exist_ok=True)
+        self.static_pods.mkdir(exist_ok=True)
         self.cable()
         for one in self.lab.hierarchies:
             (one.path / self.cgroup).mkdir()
