@@ -1,6 +1,7 @@
 # Written to the intersection of Debian 12, Ubuntu 24.04 and Fedora (Boost >= 1.81, libbpf >= 1.1).
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)

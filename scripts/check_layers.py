@@ -20,7 +20,8 @@ ALLOWED = {
     "plan": ["base", "model", "catalog", "dataplane"],
     "reconcile": ["base", "model", "catalog", "dataplane", "plan"],
     "snapshot": ["base", "model", "catalog", "guard"],
-    "dataplane/kernel": ["base", "model", "dataplane"],
+    "host": [],
+    "dataplane/kernel": ["base", "model", "dataplane", "host"],
     "admin": ["base"],
     "health": ["base", "model", "sources", "guard"],
     "net": ["base"],
@@ -31,7 +32,7 @@ ALLOWED = {
             "reconcile", "snapshot", "health", "admin", "telemetry"],
     "daemon": ["base", "config", "dataplane/kernel", "app"],
     "cli": ["base", "model", "sources", "sources/kubernetes", "sources/file", "guard", "config",
-            "dataplane", "dataplane/kernel", "plan", "admin"],
+            "dataplane", "dataplane/kernel", "plan", "admin", "host"],
 }
 
 # A library's headers -> the only folders that may include them.

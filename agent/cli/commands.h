@@ -15,12 +15,14 @@ namespace holdfast::cli {
 struct Options {
   Config config;
   std::string config_path;
+  std::string config_problem;  // why it did not load; only where needs_config is false
   Rendering rendering;
   std::string name_space;              // -n: only this one
   int timeout = 5;                     // seconds to wait for the daemon
   std::vector<std::string> arguments;  // of the command
   bool all = false;                    // --all
   bool force = false;                  // --force
+  std::string file;                    // --file
   std::string protocol = "tcp";
   Exit failure = kFailed;                 // what an error exits with
   std::vector<std::string> global_flags;  // "--config": for completion
@@ -34,7 +36,7 @@ struct Command {
       arguments;  // for the usage line: "ADDRESS:PORT"; "" none, "X..." many, "[X]" optional
   std::string help;
   Function run;
-  std::vector<std::string> flags;  // of --all, --force, --protocol
+  std::vector<std::string> flags;  // of --all, --force, --protocol, --file
   bool needs_config = true;        // false: runs also when the configuration does not load
   Exit failure = kFailed;          // of an error; `diff` says "differs" by 1, and so needs another
 };
@@ -63,10 +65,14 @@ int hold_show(const Env&, const Options&);
 int accept(const Env&, const Options&);
 int reject(const Env&, const Options&);
 int diff(const Env&, const Options&);
+int check_host(const Env&, const Options&);
 int check_catalog(const Env&, const Options&);
 int check_config(const Env&, const Options&);
 int uninstall(const Env&, const Options&);
 int version(const Env&, const Options&);
 int completion_bash(const Env&, const Options&);
+int completion_zsh(const Env&, const Options&);
+int completion_fish(const Env&, const Options&);
+int bugreport(const Env&, const Options&);
 
 }  // namespace holdfast::cli

@@ -10,7 +10,9 @@
 
 #include "agent/admin/http.h"
 #include "agent/base/result.h"
+#include "agent/config/config.h"
 #include "agent/dataplane/dataplane.h"
+#include "agent/host/facts.h"
 
 namespace holdfast::cli {
 
@@ -33,6 +35,8 @@ struct Env {
                                         int timeout)>
       request;
   std::function<Result<std::vector<std::string>>(const std::string& bpffs, bool force)> uninstall;
+  std::function<host::Facts(const Config&)> host_facts;  // all but `daemon` and `config_*`
+  std::function<std::string()> log_lines;                // the daemon's last; "": none to be had
 };
 
 Env real_env(std::ostream& out, std::ostream& err, char** environment);

@@ -69,6 +69,8 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
   for (const std::string& flag : command.flags) {
     if (flag == "--all") at->add_flag("--all", options.all, "every hold");
     if (flag == "--force") at->add_flag("--force", options.force, "also while holdfastd runs");
+    if (flag == "--file")
+      at->add_option("-f,--file", options.file, "where to write it; -: standard output");
     if (flag == "--protocol") {
       at->add_option("--protocol", options.protocol, "tcp or udp")
           ->check(CLI::IsMember({"tcp", "udp"}));
@@ -100,7 +102,10 @@ int run_command(const Env& env, const Command& command, const Globals& globals, 
   options.rendering = {kFormats.at(globals.format), !globals.no_headers};
   auto config = load_config(globals.config_path, named);
   if (!config && command.needs_config) return report(env, options, config.error());
-  if (config) options.config = std::move(*config);
+  if (config)
+    options.config = std::move(*config);
+  else
+    options.config_problem = config.error().what;
   apply(overrides_from_environment(env.variables), options.config);
   apply(globals.flags, options.config);
   try {
@@ -131,13 +136,16 @@ int run(const Env& env, const std::vector<std::string>& arguments) {
     app.exit(error, env.out, env.err);
     return kOk;
   }
+  // With "check catalog" its parent "check" is parsed too: the longer path is meant.
+  const Command* chosen = nullptr;
   for (const auto& [parsed, command] : rows) {
-    if (!parsed->parsed()) continue;
-    for (const CLI::Option* option : app.get_options())
-      options.global_flags.push_back("--" + option->get_lnames().front());
-    return run_command(env, *command, globals, options, app.get_option("--config")->count() > 0);
+    if (parsed->parsed() && (!chosen || command->path.size() > chosen->path.size()))
+      chosen = command;
   }
-  return kUsage;
+  if (!chosen) return kUsage;
+  for (const CLI::Option* option : app.get_options())
+    options.global_flags.push_back("--" + option->get_lnames().front());
+  return run_command(env, *chosen, globals, options, app.get_option("--config")->count() > 0);
 }
 
 }  // namespace holdfast::cli

@@ -7,8 +7,6 @@
 namespace holdfast::cli {
 namespace {
 
-const std::set<std::string> kWithoutValue = {"-h", "--help", "--no-headers", "--all", "--force"};
-
 // Letters to insert, delete, replace or swap with a neighbour.
 std::size_t distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
@@ -39,6 +37,11 @@ std::string join(const std::string& path, const std::string& word) {
 
 }  // namespace
 
+const std::set<std::string>& flags_without_value() {
+  static const std::set<std::string> flags = {"-h", "--help", "--no-headers", "--all", "--force"};
+  return flags;
+}
+
 std::set<std::string> next_words(const std::string& path) {
   std::set<std::string> words;
   const std::string prefix = path.empty() ? "" : path + " ";
@@ -60,7 +63,7 @@ std::optional<Unknown> find_unknown(const std::vector<std::string>& arguments) {
     if (word.starts_with("-")) {
       const bool inline_value =
           word.find('=') != std::string::npos || (word.size() > 2 && word[1] != '-');
-      if (!inline_value && !kWithoutValue.contains(word)) ++index;
+      if (!inline_value && !flags_without_value().contains(word)) ++index;
       continue;
     }
     const auto words = next_words(path);

@@ -14,6 +14,9 @@ namespace holdfast::cli {
 // The words that may follow `path` ("" for the start), with their other names; empty: none.
 std::set<std::string> next_words(const std::string& path);
 
+// Options that take no value, in every spelling.
+const std::set<std::string>& flags_without_value();
+
 struct Unknown {
   std::string word;     // as typed
   std::string nearest;  // "service list"; "" when nothing is near

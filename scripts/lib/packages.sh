@@ -8,11 +8,14 @@ holdfast_packages_build=(g++ cmake ninja-build pkg-config clang-14 llvm-14 bpfto
   ccache mold)
 holdfast_packages_demo=(iproute2 python3 curl)
 holdfast_packages_test=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14 clang-tidy-14
-  shellcheck scdoc iproute2 python3 curl strace systemd)
+  shellcheck scdoc iproute2 python3 curl strace systemd zsh fish)
 
 # For scripts/cluster and tests/cluster (pip: where Go is too old; nftables: for kube-proxy).
 holdfast_packages_cluster=(python3 python3-pip openssl util-linux ca-certificates)
 holdfast_packages_nodes=(containerd runc containernetworking-plugins busybox-static iproute2 nftables)
+
+# For scripts/vm: guests with kernels of other versions (those are fetched, not installed).
+holdfast_packages_vm=(qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs python3)
 
 # install_packages GROUP...: installs what is missing of the groups, and says so.
 install_packages() {

@@ -17,9 +17,11 @@ long membarrier(int command) {
   return ::syscall(__NR_membarrier, command, 0, 0);
 }
 
+}  // namespace
+
 // MEMBARRIER_CMD_GLOBAL is refused with nohz_full, and returns at once with a single CPU
 // (kernel/sched/membarrier.c): there it would be no grace period at all.
-bool membarrier_waits() {
+bool Grace::membarrier_waits() {
   if (::sysconf(_SC_NPROCESSORS_ONLN) < 2) return false;
   std::string isolated;
   std::ifstream file("/sys/devices/system/cpu/nohz_full");
@@ -28,8 +30,6 @@ bool membarrier_waits() {
   const long commands = membarrier(MEMBARRIER_CMD_QUERY);
   return commands > 0 && (commands & MEMBARRIER_CMD_GLOBAL);
 }
-
-}  // namespace
 
 Result<Grace> Grace::choose() {
   Grace grace;

@@ -12,6 +12,7 @@ class Grace {
  public:
   // membarrier(2) where it waits for RCU; else an update of a map-in-map, which does too.
   static Result<Grace> choose();
+  static bool membarrier_waits();  // on this machine
   Result<> wait();
   hf_grace_mode mode() const { return mode_; }
 

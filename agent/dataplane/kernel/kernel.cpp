@@ -3,9 +3,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include <cerrno>
 #include <ctime>
@@ -38,14 +36,6 @@ KernelDataplane::KernelDataplane(std::unique_ptr<State> state) : state_(std::mov
 KernelDataplane::~KernelDataplane() = default;
 
 namespace {
-
-Result<std::string> resolve_cgroup(const std::string& configured) {
-  if (configured.empty() || configured == "auto") return find_cgroup2_root();
-  struct statfs info {};
-  if (::statfs(configured.c_str(), &info) != 0) return fail_errno(errno, "cgroup " + configured);
-  if (static_cast<unsigned long>(info.f_type) == CGROUP2_SUPER_MAGIC) return configured;
-  return fail(Errc::invalid, "cgroup " + configured + " is not a cgroup2 directory");
-}
 
 // The inode of a cgroup's directory is its id (kernfs, 64-bit).
 Result<std::uint64_t> cgroup_id_of(const std::string& path) {

@@ -20,6 +20,8 @@ struct KernelOptions {
 
 // The mount point of cgroup2 in /proc/self/mounts (on a hybrid host /sys/fs/cgroup/unified).
 Result<std::string> find_cgroup2_root();
+// What `cgroup` of the options stands for; invalid: no cgroup2 directory.
+Result<std::string> resolve_cgroup(const std::string& configured);
 
 class KernelDataplane : public Dataplane {
  public:

@@ -4,8 +4,6 @@
 
 #include <gmock/gmock.h>
 
-#include <fstream>
-
 #include "tests/unit/cli/fixture.h"
 
 namespace holdfast::cli::test {
@@ -57,22 +55,6 @@ TEST(Table, ArgumentsAreCounted) {
     if (command.arguments.ends_with("...")) continue;
     arguments.insert(arguments.end(), {"one", "two"});
     EXPECT_EQ(host.run(arguments).code, kUsage) << command.path;
-  }
-}
-
-// The man page is written by hand; this is what keeps it whole.
-TEST(Table, TheManPageNamesEverything) {
-  std::ifstream in(HOLDFAST_SOURCE_DIR "/docs/man/holdfast.1.scd");
-  const std::string page((std::istreambuf_iterator<char>(in)), {});
-  ASSERT_FALSE(page.empty());
-  for (const Command& command : commands()) {
-    EXPECT_THAT(page, HasSubstr("*" + command.path + "*")) << command.path;
-    for (const std::string& flag : command.flags) EXPECT_THAT(page, HasSubstr("*" + flag + "*"));
-  }
-  for (const char* text :
-       {"*--config*", "*--cgroup*", "*--bpffs*", "*--state-dir*", "*--admin-socket*", "*--output*",
-        "*--namespace*", "*--no-headers*", "*--timeout*", "EXIT STATUS", "HOLDFAST_BPFFS"}) {
-    EXPECT_THAT(page, HasSubstr(text));
   }
 }
 

@@ -119,7 +119,7 @@ class Host {
     if (hermetic)
       arguments.insert(arguments.begin(), {"--config", directory.write("c.yaml", "{}")});
     std::ostringstream out, err;
-    Env env{out, err, variables, {}, {}, {}};
+    Env env{out, err, variables, {}, {}, {}, {}, {}};
     env.open_maps = [this](const std::string& bpffs) -> Result<MapsView> {
       bpffs_seen = bpffs;
       if (maps) return *maps;
@@ -140,6 +140,12 @@ class Host {
       if (daemon && !force) return fail(Errc::exists, "holdfastd runs");
       return std::vector<std::string>{bpffs + "/links/hf_connect4"};
     };
+    env.host_facts = [this](const Config& config) {
+      host::Facts facts = host_facts;
+      facts.state.directory = config.state_dir;
+      return facts;
+    };
+    env.log_lines = [this] { return log_lines; };
     Outcome outcome;
     outcome.code = cli::run(env, arguments);
     outcome.out = out.str();
@@ -153,6 +159,8 @@ class Host {
   bool daemon = true;
   bool hermetic = true;  // names a configuration file, so that the machine's own is not read
   std::map<std::string, admin::Response> answers;
+  host::Facts host_facts;
+  std::string log_lines;
 
   std::string bpffs_seen, socket_seen;
   int timeout_seen = 0;

@@ -153,10 +153,62 @@ TEST(Completion, Bash) {
   EXPECT_EQ(complete(script, "holdfast st", 1), "status\n");
   EXPECT_EQ(complete(script, "holdfast -o json svc s", 4), "show\n");
   EXPECT_EQ(complete(script, "holdfast check c", 2), "catalog config\n");
+  EXPECT_EQ(complete(script, "holdfast bugr", 1), "bugreport\n");
+  EXPECT_EQ(complete(script, "holdfast completion f", 2), "fish\n");
   EXPECT_EQ(complete(script, "holdfast -o y", 2), "yaml\n");
   EXPECT_EQ(complete(script, "holdfast --no-headers map d", 3), "dump\n");
   EXPECT_EQ(complete(script, "holdfast status --admin", 2), "--admin-socket\n");
   EXPECT_EQ(complete(script, "holdfast status \"\"", 2), "\n");
+}
+
+std::string output_of(const std::string& command) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  std::string text;
+  char buffer[512];
+  while (pipe && std::fgets(buffer, sizeof buffer, pipe.get())) text += buffer;
+  return text;
+}
+
+bool installed(const std::string& shell) {
+  return std::system(("command -v " + shell + " >/dev/null").c_str()) == 0;
+}
+
+TEST(Completion, Fish) {
+  if (!installed("fish")) GTEST_SKIP() << "fish is not installed";
+  Host host;
+  const std::string script =
+      host.directory.write("completion", host.run({"completion", "fish"}).out);
+  const auto candidates = [&](const std::string& line) {
+    return output_of("HOME=" + host.directory.path() + " fish --no-config -c 'source " + script +
+                     "; complete -C \"" + line + "\"' 2>&1");
+  };
+  EXPECT_EQ(candidates("holdfast sta"), "status\n");
+  EXPECT_EQ(candidates("holdfast -o json svc s"), "show\n");
+  EXPECT_EQ(candidates("holdfast --no-headers map d"), "dump\n");
+  EXPECT_EQ(candidates("holdfast --timeout=3 check c"), "catalog\nconfig\n");
+  EXPECT_EQ(candidates("holdfast status --admin"), "--admin-socket\n");
+  EXPECT_EQ(candidates("holdfast -o y"), "yaml\n");
+}
+
+// As zsh's own stand-in calls the function: words from zero, and split as bash splits them.
+TEST(Completion, Zsh) {
+  if (!installed("zsh")) GTEST_SKIP() << "zsh is not installed";
+  Host host;
+  const std::string script =
+      host.directory.write("completion", host.run({"completion", "zsh"}).out);
+  const auto run = [&](const std::string& then) {
+    return output_of("HOME=" + host.directory.path() +
+                     " zsh -f -c 'autoload -Uz compinit && compinit -u -D; source " + script +
+                     "; " + then + "' 2>&1");
+  };
+  EXPECT_THAT(run("print -- $_comps[holdfast]"), testing::HasSubstr("_holdfast"));
+  const auto candidates = [&](const std::string& words, int cursor) {
+    return run("setopt ksharrays shwordsplit; COMP_WORDS=(" + words +
+               "); COMP_CWORD=" + std::to_string(cursor) + "; _holdfast; print -- ${COMPREPLY[*]}");
+  };
+  // The words of the level; zsh's compadd keeps those that begin as typed.
+  EXPECT_THAT(candidates("holdfast st", 1), testing::HasSubstr(" status "));
+  EXPECT_EQ(candidates("holdfast svc s", 2), "list ls show\n");
 }
 
 }  // namespace

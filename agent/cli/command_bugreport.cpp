@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// `bugreport`: what the other commands say, and where things are, in one archive. Everything in it
+// goes through redact(); what holds secrets by nature (kubeconfig, tokens) is never read.
+#include <sys/utsname.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <sstream>
+
+#include "agent/base/file.h"
+#include "agent/cli/archive.h"
+#include "agent/cli/commands.h"
+#include "agent/cli/redact.h"
+
+namespace holdfast::cli {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+
+struct Part {
+  const char* name;
+  Function run;
+};
+// Each is the command of that name with -o json; an error is in the file as the command tells it.
+constexpr Part kParts[] = {{"version", version},       {"check", check_host},
+                           {"status", status},         {"sources", source_list},
+                           {"holds", hold_list},       {"diff", diff},
+                           {"services", service_list}, {"frontends", frontend_list},
+                           {"pools", pool_list},       {"endpoints", endpoint_list},
+                           {"maps", map_list}};
+
+std::string utc(std::time_t time, const char* format) {
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+std::string run_part(const Env& env, const Options& options, Function run) {
+  std::ostringstream out, err;
+  const Env inner{out,         err,           env.variables,  env.open_maps,
+                  env.request, env.uninstall, env.host_facts, env.log_lines};
+  Options quiet = options;
+  quiet.rendering = {Format::json, true};
+  quiet.name_space.clear();
+  quiet.arguments.clear();
+  // A problem of the configuration may quote a value: describe_config() tells where they are.
+  if (!quiet.config_problem.empty()) quiet.config_problem = "does not load: see config.json";
+  run(inner, quiet);
+  return out.str();
+}
+
+struct DescribeSource {
+  object operator()(const FileSourceConfig& file) const {
+    return {{"kind", "file"}, {"path", file.path}};
+  }
+  object operator()(const KubernetesSourceConfig& kubernetes) const {
+    return {{"kind", "kubernetes"},
+            {"kubeconfig", kubernetes.kubeconfig},
+            {"servers", array(kubernetes.servers.begin(), kubernetes.servers.end())},
+            {"silence_seconds", kubernetes.silence.count()},
+            {"compare_seconds", kubernetes.compare_interval.count()}};
+  }
+};
+
+// From the parsed values, key by key: what the file says besides stays here, and so does the text
+// of a file that does not parse; of its problems the places only, for a message may quote a value.
+std::string describe_config(const Options& options) {
+  const Config& config = options.config;
+  array problems, sources;
+  if (!options.config_problem.empty()) {
+    const auto content = read_file(options.config_path, 1 << 20);
+    if (content) {
+      for (const Problem& one : parse_config(*content, options.config_path).problems)
+        problems.push_back(object{{"line", one.line}, {"column", one.column}});
+    }
+  }
+  for (const SourceConfig& source : config.sources) {
+    object row = std::visit(DescribeSource{}, source.kind);
+    row["name"] = source.name;
+    row["role"] = source.fallback ? "fallback" : "primary";
+    sources.push_back(std::move(row));
+  }
+  std::ostringstream out;
+  print_json(out, object{{"file", options.config_path},
+                         {"loads", options.config_problem.empty()},
+                         {"problems", problems},
+                         {"cgroup", config.cgroup},
+                         {"bpffs", config.bpffs},
+                         {"capacity_services", config.capacity_services},
+                         {"capacity_endpoints", config.capacity_endpoints},
+                         {"state_dir", config.state_dir},
+                         {"admin_socket", config.admin_socket},
+                         {"admin_listen", config.admin_listen},
+                         {"guard_enabled", config.guard.enabled},
+                         {"accident_window_seconds", config.guard.accident_window.count()},
+                         {"accident_services", config.guard.accident_services},
+                         {"accident_nodes", config.guard.accident_nodes},
+                         {"last_ready_settle_ms", config.guard.last_ready_settle.count()},
+                         {"sources", sources}});
+  return out.str();
+}
+
+// Names and sizes of the generation files; what is in them is in the other parts.
+std::string describe_state(const std::string& directory) {
+  namespace fs = std::filesystem;
+  array files;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code unreadable;
+    files.push_back(object{{"name", entry->path().filename().string()},
+                           {"bytes", entry->file_size(unreadable)}});
+  }
+  object value{{"directory", directory}, {"files", files}};
+  if (error) value["error"] = error.message();
+  std::ostringstream out;
+  print_json(out, value);
+  return out.str();
+}
+
+std::string describe_host() {
+  std::ostringstream out;
+  utsname name{};
+  if (::uname(&name) == 0)
+    out << name.sysname << " " << name.release << " " << name.version << " " << name.machine
+        << "\n";
+  for (const char* path : {"/etc/os-release", "/proc/self/mounts", "/proc/meminfo"}) {
+    // Files of /proc tell no length, so not read_file().
+    std::ifstream in(path);
+    out << "\n== " << path << "\n" << in.rdbuf();
+    out.clear();  // an empty or missing one sets failbit
+  }
+  return out.str();
+}
+
+std::vector<ArchiveFile> gather(const Env& env, const Options& options) {
+  std::vector<ArchiveFile> files;
+  for (const Part& part : kParts)
+    files.push_back({std::string(part.name) + ".json", run_part(env, options, part.run)});
+  files.push_back({"config.json", describe_config(options)});
+  files.push_back({"snapshots.json", describe_state(options.config.state_dir)});
+  files.push_back({"host.txt", describe_host()});
+  if (std::string lines = env.log_lines(); !lines.empty())
+    files.push_back({"log.txt", std::move(lines)});
+  return files;
+}
+
+}  // namespace
+
+int bugreport(const Env& env, const Options& options) {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const std::string stem = "holdfast-bugreport-" + utc(now, "%Y%m%dT%H%M%SZ");
+  auto files = gather(env, options);
+  array names;
+  for (ArchiveFile& file : files) {
+    file.name = stem + "/" + file.name;
+    file.content = redact(file.content);
+    names.emplace_back(file.name);
+  }
+  const auto archive = make_archive(files, static_cast<std::uint64_t>(now));
+  if (!archive) return report(env, options, archive.error());
+  if (options.file == "-") {
+    env.out << *archive;
+    return kOk;
+  }
+  const std::string path = options.file.empty() ? stem + ".tar.gz" : options.file;
+  if (const auto written = replace_file(path, *archive, 0600); !written)
+    return report(env, options, written.error());
+  if (!print_document(env.out, options.rendering, object{{"file", path}, {"parts", names}}))
+    env.out << path << "\n";
+  env.err
+      << "service names and addresses are in it; secrets are taken out, but look before you send "
+         "it\n";
+  return kOk;
+}
+
+}  // namespace holdfast::cli

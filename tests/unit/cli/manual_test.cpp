@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The man pages against the tables that the programs are made of, both ways: nothing missing in the
+// pages, nothing in them that is not there.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "agent/cli/commands.h"
+#include "agent/config/config.h"
+#include "tests/unit/cli/fixture.h"
+
+namespace holdfast::cli::test {
+namespace {
+
+using Names = std::set<std::string>;
+
+std::string read(const std::string& path) {
+  std::ifstream in(HOLDFAST_SOURCE_DIR "/" + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+Names matches(const std::string& text, const char* pattern) {
+  const std::regex expression(pattern);
+  Names found;
+  for (std::sregex_iterator one(text.begin(), text.end(), expression), end; one != end; ++one)
+    found.insert((*one)[1]);
+  return found;
+}
+
+// Options in bold.
+Names documented_options(const std::string& page) {
+  return matches(page, "\\*(--[a-z][a-z-]*)\\*");
+}
+
+TEST(Manual, TheOptionsOfHoldfast) {
+  const std::string page = read("docs/man/holdfast.1.scd");
+  Names real = matches(Host().run({"--help"}).out, "(--[a-z][a-z-]*)");
+  ASSERT_TRUE(real.contains("--output"));
+  for (const Command& command : commands()) real.insert(command.flags.begin(), command.flags.end());
+  EXPECT_EQ(documented_options(page), real);
+}
+
+TEST(Manual, TheCommandsOfHoldfast) {
+  const std::string page = read("docs/man/holdfast.1.scd");
+  const auto from = page.find("\n# COMMANDS"), to = page.find("\n# EXIT STATUS");
+  ASSERT_NE(from, page.npos);
+  Names real, documented;
+  for (const Command& command : commands()) real.insert(command.path);
+  // The lines that begin an entry: "*service list*", "*completion bash*, *completion zsh*".
+  std::istringstream lines(page.substr(from, to - from));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("*")) documented.merge(matches(line, "\\*([a-z][a-z ]*)\\*"));
+  }
+  EXPECT_EQ(documented, real);
+}
+
+TEST(Manual, TheOptionsOfHoldfastd) {
+  Names real = matches(read("agent/daemon/main.cpp"), "\"(--[a-z][a-z-]*)\"");
+  ASSERT_TRUE(real.contains("--mount-bpffs"));
+  real.insert("--help");
+  EXPECT_EQ(documented_options(read("docs/man/holdfastd.8.scd")), real);
+}
+
+// The configuration tells its own keys: an unknown one in a section is answered with those there
+// are. Keys below `at` ("a.b"), where `before` and `after` wrap what stands there into a document.
+void collect(const std::string& at, const std::string& before, const std::string& after,
+             Names& into) {
+  constexpr const char* kNoKey = "zzzzzzzzzzzz";
+  std::string known;
+  for (const std::string list : {"", "["}) {
+    const std::string text =
+        before + list + "{" + kNoKey + ": 1}" + (list.empty() ? "" : "]") + after;
+    for (const Problem& one : parse_config(text, "c").problems) {
+      if (one.message.find("is not in this version") != std::string::npos) return;
+      const auto keys = one.message.find("expected one of: ");
+      if (keys == std::string::npos) continue;
+      known = one.message.substr(keys + 17);
+      const std::string inner = list + "{";
+      std::istringstream words(known);
+      for (std::string key; words >> key;) {
+        if (key.back() == ',') key.pop_back();
+        collect(at.empty() ? key : at + "." + key, before + inner + key + ": ",
+                (list.empty() ? "}" : "}]") + after, into);
+      }
+      return;
+    }
+  }
+  into.insert(at);
+}
+
+TEST(Manual, TheKeysOfTheConfiguration) {
+  Names real;
+  collect("", "# a text that begins with a brace would be JSON\n", "", real);
+  ASSERT_TRUE(real.contains("dataplane.capacity.services"));
+  ASSERT_TRUE(real.contains("sources.kubernetes.servers"));
+  const std::string page = read("docs/man/holdfast-config.5.scd");
+  // The lines that begin an entry; two keys may share one.
+  Names documented;
+  std::istringstream lines(page);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("*")) documented.merge(matches(line, "\\*([a-z_]+[._][a-z_.]+)\\*"));
+  }
+  EXPECT_EQ(documented, real);
+}
+
+TEST(Manual, ScdocRendersEveryPage) {
+  if (std::system("command -v scdoc >/dev/null") != 0) GTEST_SKIP() << "scdoc is not installed";
+  for (const char* page : {"holdfast.1", "holdfastd.8", "holdfast-config.5"}) {
+    const std::string path = std::string(HOLDFAST_SOURCE_DIR "/docs/man/") + page + ".scd";
+    EXPECT_EQ(std::system(("scdoc <" + path + " | grep -q '^[.]TH'").c_str()), 0) << page;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::cli::test
