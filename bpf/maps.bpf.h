@@ -40,6 +40,7 @@ HF_ARRAY(pool_names, struct hf_pool_name);
 HF_ARRAY(endpoint_names, struct hf_endpoint_name);
 HF_ARRAY(strings, struct hf_string_cell);
 HF_ARRAY(meta, struct hf_meta);
+HF_ARRAY(layout, struct hf_layout);
 
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);

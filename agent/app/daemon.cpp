@@ -157,8 +157,15 @@ Capacity Daemon::wanted_capacity() const {
       choose(config_.capacity_endpoints, kDefaultEndpoints, endpoints, HF_MAX_ENDPOINTS));
 }
 
+// A number in the configuration is where the maps begin and as far as they go; what is `auto` grows.
+Capacity Daemon::largest_capacity() const {
+  return capacity_for(config_.capacity_services ? config_.capacity_services : HF_MAX_SERVICES,
+                      config_.capacity_endpoints ? config_.capacity_endpoints : HF_MAX_ENDPOINTS);
+}
+
 Result<> Daemon::open_dataplane() {
-  auto opened = KernelDataplane::open({config_.cgroup, config_.bpffs, wanted_capacity()});
+  auto opened = KernelDataplane::open(
+      {config_.cgroup, config_.bpffs, wanted_capacity(), largest_capacity()});
   if (!opened) return tl::unexpected(opened.error());
   dataplane_ = std::move(*opened);
   reconciler_.emplace(*dataplane_, [this] { return catalog_->all(); });
@@ -259,6 +266,7 @@ void Daemon::program(const Generation& generation) {
   const auto began = steady_clock::now();
   const auto applied = reconciler_->apply(generation);
   apply_duration_.observe(steady_clock::now() - began);
+  report_growth();
   if (applied) {
     retry_delay_ = 500ms;
     log::info(fmt::format("generation {}: {} services changed", generation.number,
@@ -274,9 +282,19 @@ void Daemon::program(const Generation& generation) {
     after(collect_timer_, kCollectInterval, [this] { collect_endpoints(); });
 }
 
+void Daemon::report_growth() {
+  if (reconciler_->status().growths == known_growths_) return;
+  known_growths_ = reconciler_->status().growths;
+  const Capacity room = dataplane_->capacity();
+  log::info(fmt::format("the maps have grown: set {}, room for {} services, {} endpoints",
+                        dataplane_->set(), room.services, room.endpoints));
+}
+
 void Daemon::retry_apply() {
   if (!reconciler_->pending()) return;
-  if (const auto applied = reconciler_->retry(); applied) {
+  const auto applied = reconciler_->retry();
+  report_growth();
+  if (applied) {
     retry_delay_ = 500ms;
     log::info(fmt::format("generation {} applied", reconciler_->status().applied_generation));
     schedule_snapshot();

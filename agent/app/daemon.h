@@ -67,7 +67,9 @@ class Daemon {
   void report_holds();
   void probe_held();
   void on_finding(const Finding& finding);
+  void report_growth();
   Capacity wanted_capacity() const;
+  Capacity largest_capacity() const;
   std::vector<SourceRank> ranks() const;
 
   void tick_guards();
@@ -106,6 +108,7 @@ class Daemon {
   bool stopping_ = false;
   std::chrono::milliseconds retry_delay_{500};
   telemetry::Distribution apply_duration_, sync_duration_, programming_duration_;
+  std::uint64_t known_growths_ = 0;  // already logged
   std::optional<Error> failure_;
 };
 

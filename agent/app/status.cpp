@@ -56,6 +56,7 @@ value StatusReport::status() const {
   report["maps"] = daemon_.reconciler_
                        ? map_rows(daemon_.reconciler_->usage(), daemon_.dataplane_->capacity())
                        : array{};
+  report["set"] = daemon_.dataplane_ ? daemon_.dataplane_->set() : 0;
   array sources;
   for (const SourceState& state : daemon_.sources_) sources.push_back(source(state));
   report["sources"] = std::move(sources);

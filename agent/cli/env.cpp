@@ -19,7 +19,8 @@ Result<MapsView> read_pinned(const std::string& bpffs) {
   if (!image) return tl::unexpected(image.error());
   auto counters = reader->counters();
   if (!counters) return tl::unexpected(counters.error());
-  return MapsView{std::move(*image), reader->capacity(), std::move(*counters), reader->programs()};
+  return MapsView{std::move(*image), reader->capacity(), std::move(*counters), reader->programs(),
+                  reader->set()};
 }
 
 host::Facts read_host(const Config& config) {

@@ -24,6 +24,7 @@ struct MapsView {
   Capacity capacity;
   std::vector<CounterValue> counters;
   std::vector<ProgramStatus> programs;
+  std::uint32_t set = 1;  // its number
 };
 
 struct Env {

@@ -111,8 +111,8 @@ array map_rows(const MapsView& maps) {
   std::uint64_t slots = 0;
   for (const hf_pool& pool : image.pools)
     slots += hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
-  const auto row = [](const char* name, std::uint64_t used, std::uint64_t capacity) {
-    return object{{"name", name}, {"used", used}, {"capacity", capacity}};
+  const auto row = [&maps](const char* name, std::uint64_t used, std::uint64_t capacity) {
+    return object{{"name", name}, {"used", used}, {"capacity", capacity}, {"set", maps.set}};
   };
   const auto live =
       count_used(image.endpoints, [](const hf_endpoint& one) { return one.incarnation != 0; });

@@ -33,6 +33,12 @@ class Dataplane {
  public:
   virtual ~Dataplane() = default;
   virtual Capacity capacity() const = 0;
+  virtual Capacity limit() const = 0;     // how far grow() may go; may be below capacity()
+  virtual std::uint32_t set() const = 0;  // the number of the set that serves
+  // Moves to a larger set of maps with the same content; nothing of `room` is below capacity().
+  // Ids keep their meaning, the counters of the stats begin anew and the bases in the names with
+  // them: whoever knows the maps observes them again. After an error the old set serves on.
+  virtual Result<> grow(const Capacity& room) = 0;
   // Reads the maps by system call, never through the writer's own mmap.
   virtual Result<Image> observe() = 0;
   // Performs the operations in order; stops at the first failure, and says which.

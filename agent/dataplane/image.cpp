@@ -29,6 +29,51 @@ Capacity capacity_for(std::uint32_t services, std::uint32_t endpoints) {
   return capacity;
 }
 
+std::optional<Capacity> grown(const Capacity& now, const Capacity& needed, const Capacity& limit) {
+  bool fits = true;
+  const auto choose = [&fits](std::uint32_t has, std::uint32_t needs, std::uint32_t most) {
+    most = std::max(has, most);
+    if (needs > most) fits = false;
+    return std::max(has, static_cast<std::uint32_t>(std::min<std::uint64_t>(2ull * needs, most)));
+  };
+  Capacity room;
+  room.frontends = choose(now.frontends, needed.frontends, limit.frontends);
+  room.services = choose(now.services, needed.services, limit.services);
+  room.pools = choose(now.pools, needed.pools, limit.pools);
+  room.slots = choose(now.slots, needed.slots, limit.slots);
+  room.endpoints = choose(now.endpoints, needed.endpoints, limit.endpoints);
+  room.strings = choose(now.strings, needed.strings, limit.strings);
+  const std::uint32_t lines = (room.slots + HF_SLOTS_PER_LINE - 1) / HF_SLOTS_PER_LINE;
+  room.slots = lines * HF_SLOTS_PER_LINE;
+  if (!fits) return std::nullopt;
+  return room;
+}
+
+std::vector<hf_endpoint_stats> begin_stats(const Image& before) {
+  std::vector<hf_endpoint_stats> result(before.stats.size());
+  for (std::size_t id = 0; id < result.size(); ++id) {
+    result[id].last_failure = before.stats[id].last_failure;
+    result[id].srtt_us = before.stats[id].srtt_us;
+  }
+  return result;
+}
+
+void carry_stats(const Image& before, Image& after) {
+  const std::size_t count = std::min({before.stats.size(), before.endpoint_names.size(),
+                                      before.endpoints.size(), after.endpoint_names.size()});
+  for (std::size_t id = 1; id < count; ++id) {
+    if (before.endpoints[id].incarnation == 0) continue;
+    const hf_endpoint_stats& stats = before.stats[id];
+    const hf_endpoint_name base = before.endpoint_names[id];
+    hf_endpoint_name& name = after.endpoint_names[id];
+    name.base_connects = base.base_connects - stats.connects;
+    name.base_closes = base.base_closes - stats.closes;
+    name.base_established = base.base_established - stats.established;
+    name.base_failures = base.base_failures - stats.failures;
+    name.base_abandoned = base.base_abandoned - stats.abandoned;
+  }
+}
+
 std::string_view Image::view(hf_string_ref ref) const {
   const std::size_t first = std::size_t{ref.cell} * HF_STRING_CELL;
   if (first + ref.length > strings.size()) return {};

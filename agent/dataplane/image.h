@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,6 +45,9 @@ struct Capacity {
 // What a host of this many services and endpoints needs: pools 4x services, frontends 8x, slots 8x
 // endpoints (weights, and the copy beside the one in use), rounded to what the maps can index.
 Capacity capacity_for(std::uint32_t services, std::uint32_t endpoints);
+// Room for `needed` and as much again, as far as `limit` allows, and never less than `now`.
+// nullopt: `needed` itself is beyond the limit.
+std::optional<Capacity> grown(const Capacity& now, const Capacity& needed, const Capacity& limit);
 
 // Vectors may be shorter than the capacity: what is beyond their end is zero.
 struct Image {
@@ -63,6 +67,13 @@ struct Image {
   std::string_view view(hf_string_ref ref) const;
   std::string text(hf_string_ref ref) const { return std::string(view(ref)); }
 };
+
+// What the stats of a set made after `before` begin with: no counts, only what was seen last.
+std::vector<hf_endpoint_stats> begin_stats(const Image& before);
+// The counters of `before`'s stats, taken into the bases of `after`'s names, so that counters which
+// begin anew at zero say the same: value = counter - base (modulo 2^32). A pure store, and so
+// repeatable after a crash, where an addition would count twice. Ids that are free have none.
+void carry_stats(const Image& before, Image& after);
 
 // hf_endpoint.flags: the protocol in the low byte.
 namespace op {

@@ -19,6 +19,14 @@ Result<> MemoryDataplane::apply(const Diff& diff) {
   return {};
 }
 
+Result<> MemoryDataplane::grow(const Capacity& room) {
+  carry_stats(image_, image_);
+  image_.stats = begin_stats(image_);
+  capacity_ = room;
+  ++set_;
+  return {};
+}
+
 Result<hf_endpoint_stats> MemoryDataplane::stats(std::uint32_t endpoint) {
   if (endpoint >= capacity_.endpoints) return fail(Errc::invalid, "endpoint id out of range");
   return endpoint < image_.stats.size() ? image_.stats[endpoint] : hf_endpoint_stats{};
@@ -36,6 +44,11 @@ bool FaultyDataplane::strikes() {
 Result<Image> FaultyDataplane::observe() {
   if (strikes()) return fail(Errc::unavailable, "observe: a fault on purpose");
   return inner_.observe();
+}
+
+Result<> FaultyDataplane::grow(const Capacity& room) {
+  if (strikes()) return fail(Errc::unavailable, "grow: a fault on purpose");
+  return inner_.grow(room);
 }
 
 Result<> FaultyDataplane::apply(const Diff& diff) {

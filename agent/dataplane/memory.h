@@ -10,9 +10,13 @@ namespace holdfast {
 
 class MemoryDataplane : public Dataplane {
  public:
-  explicit MemoryDataplane(Capacity capacity) : capacity_(capacity) {}
+  explicit MemoryDataplane(Capacity capacity) : MemoryDataplane(capacity, capacity) {}
+  MemoryDataplane(Capacity capacity, Capacity limit) : capacity_(capacity), limit_(limit) {}
 
   Capacity capacity() const override { return capacity_; }
+  Capacity limit() const override { return limit_; }
+  std::uint32_t set() const override { return set_; }
+  Result<> grow(const Capacity& room) override;
   Result<Image> observe() override { return image_; }
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
@@ -26,7 +30,8 @@ class MemoryDataplane : public Dataplane {
   }
 
  private:
-  Capacity capacity_;
+  Capacity capacity_, limit_;
+  std::uint32_t set_ = 1;
   Image image_;
   std::function<void(const Op&, const Image&)> watcher_;
 };
@@ -38,6 +43,9 @@ class FaultyDataplane : public Dataplane {
       : inner_(inner), state_(seed | 1), percent_(percent) {}
 
   Capacity capacity() const override { return inner_.capacity(); }
+  Capacity limit() const override { return inner_.limit(); }
+  std::uint32_t set() const override { return inner_.set(); }
+  Result<> grow(const Capacity& room) override;
   Result<Image> observe() override;
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override {

@@ -179,6 +179,10 @@ bool Planner::draining() const {
   return !state_->draining.empty();
 }
 
+const Capacity& Planner::needed() const {
+  return state_->needed;
+}
+
 const Image& Planner::expected() const {
   return state_->shadow;
 }

@@ -45,6 +45,8 @@ class Planner {
   // All or nothing: when it does not fit (exhausted, says which map, needed and capacity), the
   // planner is as before. The last operation is PutMeta; a service that did not change adds none.
   Result<Diff> plan(const Generation& generation);
+  // Of the last plan that did not fit: the capacity that it needs at least.
+  const Capacity& needed() const;
 
   // Services in the maps under `source` that are not in `keep` (rule 9: only after that source
   // has said all it knows in this life).

@@ -56,6 +56,7 @@ struct Planner::State {
   explicit State(Capacity room);
 
   Capacity capacity;
+  Capacity needed;  // by the last plan that did not fit
   StringHeap strings;
   RangeAllocator service_ids, pool_ids, endpoint_ids, slots;
   std::map<ServiceKey, ServiceRecord> services;

@@ -107,8 +107,10 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   const auto empty = service.change->now->policy.no_endpoints;
   const auto tail = static_cast<std::uint32_t>(plan.layout.members.size()) - plan.layout.selectable;
   const auto value = [&](std::uint32_t generation) {
-    return hf_pool{hf_pool_word(plan.record.first, plan.layout.selectable, generation),
-                   hf_pool_policy(service.id, HF_SELECT_RANDOM, empty, 0, tail, generation)};
+    hf_pool words{};
+    words.word = hf_pool_word(plan.record.first, plan.layout.selectable, generation);
+    words.policy = hf_pool_policy(service.id, HF_SELECT_RANDOM, empty, 0, tail, generation);
+    return words;
   };
   plan.value = value(plan.record.generation);
   plan.changed = plan.moved || !before || !same(plan.value, state_.shadow.pools[plan.record.id]);
@@ -225,20 +227,27 @@ void Reservation::give_back() {
 
 Result<> Reservation::settle() {
   std::string what;
+  // `taken` may leave room and the plan yet not fit: no hole is long enough.
   const auto add = [&what](const char* map, std::uint32_t lacking, std::uint32_t taken,
-                           std::uint32_t capacity) {
-    if (lacking == 0) return;
+                           std::uint32_t capacity) -> std::uint32_t {
+    if (lacking == 0) return taken;
     what += fmt::format("{}map '{}' is full: {} needed, capacity {}", what.empty() ? "" : "; ", map,
                         std::uint64_t{taken} + lacking, capacity);
+    return std::max(taken + lacking, capacity + 1);
   };
   const Capacity& room = state_.capacity;
+  Capacity& needed = state_.needed;
+  const auto in_frontends = static_cast<std::uint32_t>(state_.shadow.frontends.size());
   // Element 0 of an array is never given out.
-  add("frontends", lacking_.frontends, room.frontends, room.frontends);
-  add("service_names", lacking_.services, state_.service_ids.used() + 1, room.services);
-  add("pools", lacking_.pools, state_.pool_ids.used() + 1, room.pools);
-  add("slots", lacking_.slots, state_.slots.used() + 1, room.slots);
-  add("endpoints", lacking_.endpoints, state_.endpoint_ids.used() + 1, room.endpoints);
-  add("strings", lacking_.strings, state_.strings.used() + 1, room.strings);
+  needed.frontends = add("frontends", lacking_.frontends,
+                         lacking_.frontends ? room.frontends : in_frontends, room.frontends);
+  needed.services =
+      add("service_names", lacking_.services, state_.service_ids.used() + 1, room.services);
+  needed.pools = add("pools", lacking_.pools, state_.pool_ids.used() + 1, room.pools);
+  needed.slots = add("slots", lacking_.slots, state_.slots.used() + 1, room.slots);
+  needed.endpoints =
+      add("endpoints", lacking_.endpoints, state_.endpoint_ids.used() + 1, room.endpoints);
+  needed.strings = add("strings", lacking_.strings, state_.strings.used() + 1, room.strings);
   if (what.empty()) return {};
   give_back();
   return fail(Errc::exhausted, what);

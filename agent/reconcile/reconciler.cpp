@@ -34,6 +34,36 @@ const Image& Reconciler::found() const {
   return found_;
 }
 
+// More than one growth where the first made room for finer weights, and they took it all.
+Result<Diff> Reconciler::plan(const Generation& generation) {
+  for (;;) {
+    auto diff = planner_->plan(generation);
+    if (diff || diff.error().code != Errc::exhausted) return diff;
+    if (auto larger = grow(); !larger) {
+      return fail(larger.error().code, diff.error().what + "; " + larger.error().what);
+    }
+  }
+}
+
+// The larger set holds what the old one held, so that the planner adopts it and plans once more.
+Result<> Reconciler::grow() {
+  const auto room = grown(dataplane_.capacity(), planner_->needed(), dataplane_.limit());
+  if (!room) {
+    return fail(Errc::exhausted, "it may not grow further, dataplane.capacity is the limit");
+  }
+  replan_ = true;  // until the set that serves, old or new, is adopted
+  auto larger = dataplane_.grow(*room);
+  if (!larger) return within("grow the maps", larger.error());
+  ++status_.growths;
+  auto image = dataplane_.observe();
+  if (!image) return within("observe the larger maps", image.error());
+  auto planner = Planner::adopt(*image, dataplane_.capacity());
+  if (!planner) return within("take over the larger maps", planner.error());
+  planner_.emplace(std::move(*planner));
+  replan_ = false;
+  return {};
+}
+
 Result<> Reconciler::perform(const Diff& diff) {
   auto applied = dataplane_.apply(diff);
   if (!applied) {
@@ -49,7 +79,7 @@ Result<> Reconciler::apply(const Generation& generation) {
     if (!change.now) gone_[change.key] = change.source;
   }
   if (pending() && (replan_ || !status_.last_error.empty())) return retry();
-  auto diff = planner_->plan(generation);
+  auto diff = plan(generation);
   if (!diff) {
     status_.last_error = diff.error().what;
     return tl::unexpected(diff.error());
@@ -81,7 +111,7 @@ Result<> Reconciler::retry() {
   for (const auto& [key, source] : gone_) {
     if (!listed.contains(key)) whole.changes.push_back({key, nullptr, source});
   }
-  auto diff = planner_->plan(whole);
+  auto diff = plan(whole);
   if (!diff) {
     status_.last_error = diff.error().what;
     return tl::unexpected(diff.error());

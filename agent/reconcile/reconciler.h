@@ -25,6 +25,7 @@ struct ReconcileStatus {
   std::string last_error;                // "" when the last apply succeeded
   std::uint64_t repairs = 0;             // differences found by read-back and mended
   std::uint64_t applies = 0;
+  std::uint64_t growths = 0;  // moves to a larger set of maps
 };
 
 class Reconciler {
@@ -37,7 +38,8 @@ class Reconciler {
   // What the maps held at start(), for the catalog's restore.
   const Image& found() const;
 
-  // A generation that does not fit is refused whole and stays desired; the old one serves.
+  // A generation that does not fit makes the maps grow; where their limit forbids it, it is refused
+  // whole and stays desired, and the old one serves.
   // A failed one is planned anew from what the maps hold; retry() tries again.
   Result<> apply(const Generation& generation);
   bool pending() const;  // desired != applied
@@ -56,6 +58,8 @@ class Reconciler {
   Usage usage() const;
 
  private:
+  Result<Diff> plan(const Generation& generation);
+  Result<> grow();
   Result<> perform(const Diff& diff);
   Result<> readopt();
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,10 +13,20 @@
 
 namespace holdfast {
 
+// For tests: what happens between the steps of making and switching sets, and what to leave out so
+// that a test which finds nothing can be trusted.
+struct KernelTrial {
+  std::function<void(const std::string& step)> before_step;  // may end the process
+  bool connects_first = false;                               // links switched in the reverse order
+  bool no_cut = false;  // the stats of the old set are not carried over
+};
+
 struct KernelOptions {
-  std::string cgroup = "auto";  // a cgroup2 directory; auto: the root in the mount table
-  std::string bpffs;            // our directory; its parent must be on bpffs
-  Capacity capacity;            // for maps that do not exist yet; existing ones keep theirs
+  std::string cgroup = "auto";         // a cgroup2 directory; auto: the root in the mount table
+  std::string bpffs;                   // our directory; its parent must be on bpffs
+  Capacity capacity;                   // for maps that do not exist yet; existing ones keep theirs
+  Capacity limit;                      // of growth; what exists may be larger, and stays so
+  const KernelTrial* trial = nullptr;  // outlives the dataplane
 };
 
 // The mount point of cgroup2 in /proc/self/mounts (on a hybrid host /sys/fs/cgroup/unified).
@@ -25,8 +36,8 @@ Result<std::string> resolve_cgroup(const std::string& configured);
 
 class KernelDataplane : public Dataplane {
  public:
-  // Takes both locks (exists: another daemon runs), creates the maps or takes over the pinned ones
-  // (incompatible: another layout, with what to do), loads the programs. Attaches nothing.
+  // Takes both locks (exists: another daemon runs), ends a switch of sets that an earlier process
+  // began, creates the maps or takes over the pinned ones, loads the programs. Attaches nothing.
   static Result<std::unique_ptr<KernelDataplane>> open(const KernelOptions& options);
   ~KernelDataplane() override;
 
@@ -41,6 +52,9 @@ class KernelDataplane : public Dataplane {
   std::string cgroup_path() const;
 
   Capacity capacity() const override;
+  Capacity limit() const override;
+  std::uint32_t set() const override;
+  Result<> grow(const Capacity& room) override;
   Result<Image> observe() override;
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
@@ -64,6 +78,7 @@ class PinnedReader {
 
   Result<Image> image() const;
   Capacity capacity() const;
+  std::uint32_t set() const;
   Result<std::vector<CounterValue>> counters() const;
   std::vector<ProgramStatus> programs() const;
 

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "agent/dataplane/kernel/pins.h"
 #include "holdfast/abi/counters.h"
 
 namespace holdfast::kernel {
@@ -21,30 +20,78 @@ Result<MapShape> shape_of(int fd) {
   return MapShape{info.type, info.key_size, info.value_size, info.max_entries, info.map_flags};
 }
 
-Result<Maps> open_pinned(const std::string& root, bool read_only) {
-  const Pins pins{root};
+namespace {
+
+// The description against what the kernel says of the maps.
+Result<> check_shapes(const Maps& maps) {
+  for (const auto& [name, fd] : maps.fds) {
+    const auto layout = maps.schema.elements.find(name);
+    if (layout == maps.schema.elements.end()) continue;  // counters, layout: no structs
+    const auto shape = shape_of(fd.get());
+    if (!shape) return tl::unexpected(shape.error());
+    const bool keyed =
+        name != "frontends" || shape->key_size == maps.schema.of("frontends_key").size;
+    const bool run = name == "slots" || name == "slot_info";
+    if (keyed && (run ? shape->value_size % layout->second.size == 0
+                      : shape->value_size == layout->second.size)) {
+      continue;
+    }
+    return fail(Errc::incompatible, "pinned map '" + name + "' is not as its set describes it");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Maps> open_pinned(const Pins& pins, const std::string& directory, bool read_only) {
   LIBBPF_OPTS(bpf_obj_get_opts, options,
               .file_flags = read_only ? static_cast<__u32>(BPF_F_RDONLY) : 0u);
   Maps maps;
   for (const auto* names : {&set_maps(), &shared_maps()}) {
     for (const std::string& name : *names) {
-      const std::string path = pins.map(name);
+      const std::string path = pins.map(directory, name);
       Fd fd(::bpf_obj_get_opts(path.c_str(), &options));
       if (!fd) return fail_errno(errno, "open pinned map " + path);
       maps.fds.emplace(name, std::move(fd));
     }
   }
+  auto schema = read_schema(maps.fd("layout"));
+  if (!schema) return tl::unexpected(schema.error());
+  maps.schema = std::move(*schema);
+  if (auto good = check_shapes(maps); !good) return tl::unexpected(good.error());
   return maps;
 }
 
-Result<Capacity> capacity_of(const Maps& maps) {
-  const auto entries = [&](const char* name) -> std::uint32_t {
-    const auto shape = shape_of(maps.fd(name));
-    return shape ? shape->max_entries : 0;
-  };
-  return Capacity{entries("frontends"), entries("service_names"),
-                  entries("pools"),     entries("slots") * HF_SLOTS_PER_LINE,
-                  entries("endpoints"), entries("strings")};
+Result<Schema> read_schema(int layout_map) {
+  const auto shape = shape_of(layout_map);
+  if (!shape) return tl::unexpected(shape.error());
+  std::string text((shape->value_size + 7) / 8 * 8, '\0');
+  const __u32 key = 0;
+  if (::bpf_map_lookup_elem(layout_map, &key, text.data()) != 0) {
+    return fail_errno(errno, "read map 'layout'");
+  }
+  return parse_schema(text);
+}
+
+namespace {
+
+// How many of the schema's elements an array holds: an element of the array may hold several.
+std::uint32_t count_of(const Maps& maps, const char* name) {
+  const auto shape = shape_of(maps.fd(name));
+  if (!shape) return 0;
+  return shape->max_entries * (shape->value_size / maps.schema.of(name).size);
+}
+
+}  // namespace
+
+Capacity capacity_of(const Maps& maps) {
+  const auto frontends = shape_of(maps.fd("frontends"));
+  return Capacity{frontends ? frontends->max_entries : 0,
+                  count_of(maps, "service_names"),
+                  count_of(maps, "pools"),
+                  count_of(maps, "slots"),
+                  count_of(maps, "endpoints"),
+                  count_of(maps, "strings")};
 }
 
 namespace {
@@ -54,7 +101,10 @@ namespace {
 Result<std::string> read_array(int fd, const std::string& name) {
   const auto shape = shape_of(fd);
   if (!shape) return tl::unexpected(shape.error());
-  const std::size_t stride = shape->value_size;
+  const std::size_t stride = (shape->value_size + 7) / 8 * 8;  // as the kernel copies elements
+  if (stride != shape->value_size) {
+    return fail(Errc::incompatible, "map '" + name + "' has elements of no whole words");
+  }
   std::string bytes(stride * shape->max_entries, '\0');
   constexpr __u32 kBatch = 16384;
   std::vector<__u32> keys(kBatch);
@@ -72,29 +122,39 @@ Result<std::string> read_array(int fd, const std::string& name) {
   return bytes;
 }
 
+// To this program's layout, up to the last element that is not zero.
 template <class T>
-std::vector<T> elements(const std::string& bytes) {
+std::vector<T> elements(const std::string& name, const Schema& from, const std::string& bytes) {
+  const ElementLayout& theirs = from.of(name);
   std::size_t end = bytes.find_last_not_of('\0');
-  end = end == std::string::npos ? 0 : end / sizeof(T) + 1;
+  end = end == std::string::npos ? 0 : end / theirs.size + 1;
   std::vector<T> result(end);
-  if (end) std::memcpy(static_cast<void*>(result.data()), bytes.data(), end * sizeof(T));
+  convert(theirs, bytes.data(), own_schema().of(name), reinterpret_cast<char*>(result.data()), end);
   return result;
 }
 
-Result<FrontendMap> read_frontends(int fd) {
+Result<FrontendMap> read_frontends(int fd, const Schema& schema) {
   FrontendMap result;
   constexpr __u32 kBatch = 4096;
-  std::vector<hf_frontend_key> keys(kBatch);
-  std::vector<__u32> words(kBatch);
-  __u32 cursor = 0;
+  const ElementLayout &key_layout = schema.of("frontends_key"),
+                      &word_layout = schema.of("frontends");
+  std::string keys(std::size_t{kBatch} * key_layout.size, '\0');
+  std::string words(std::size_t{kBatch} * word_layout.size, '\0');
+  std::vector<hf_frontend_key> own_keys(kBatch);
+  std::vector<__u32> own_words(kBatch);
+  std::string cursor(std::max<std::size_t>(key_layout.size, 8), '\0');
   bool first = true;
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   for (;;) {
     __u32 count = kBatch;
-    const int status = ::bpf_map_lookup_batch(fd, first ? nullptr : &cursor, &cursor, keys.data(),
-                                              words.data(), &count, &options);
+    const int status = ::bpf_map_lookup_batch(fd, first ? nullptr : cursor.data(), cursor.data(),
+                                              keys.data(), words.data(), &count, &options);
     if (status != 0 && errno != ENOENT) return fail_errno(errno, "read map 'frontends'");
-    for (__u32 one = 0; one < count; ++one) result[keys[one]] = words[one];
+    convert(key_layout, keys.data(), own_schema().of("frontends_key"),
+            reinterpret_cast<char*>(own_keys.data()), count);
+    convert(word_layout, words.data(), own_schema().of("frontends"),
+            reinterpret_cast<char*>(own_words.data()), count);
+    for (__u32 one = 0; one < count; ++one) result[own_keys[one]] = own_words[one];
     if (status != 0) return result;
     first = false;
   }
@@ -104,7 +164,7 @@ template <class T>
 Result<> fill(const Maps& maps, const char* name, std::vector<T>& into) {
   auto bytes = read_array(maps.fd(name), name);
   if (!bytes) return tl::unexpected(bytes.error());
-  into = elements<T>(*bytes);
+  into = elements<T>(name, maps.schema, *bytes);
   return {};
 }
 
@@ -112,7 +172,7 @@ Result<> fill(const Maps& maps, const char* name, std::vector<T>& into) {
 
 Result<Image> read_image(const Maps& maps) {
   Image image;
-  auto frontends = read_frontends(maps.fd("frontends"));
+  auto frontends = read_frontends(maps.fd("frontends"), maps.schema);
   if (!frontends) return tl::unexpected(frontends.error());
   image.frontends = std::move(*frontends);
   std::vector<hf_meta> meta;
@@ -135,19 +195,26 @@ Result<Image> read_image(const Maps& maps) {
   return image;
 }
 
+Result<Image> read_evidence(const Maps& maps) {
+  Image image;
+  for (const Result<>& read :
+       {fill(maps, "endpoints", image.endpoints), fill(maps, "endpoint_stats", image.stats),
+        fill(maps, "endpoint_names", image.endpoint_names)}) {
+    if (!read) return tl::unexpected(read.error());
+  }
+  return image;
+}
+
 Result<std::vector<CounterValue>> read_counters(const Maps& maps) {
-#define NAME(symbol, name, help) name,
-  static const char* const names[] = {HF_COUNTERS(NAME)};
-#undef NAME
   std::vector<__u64> per_cpu(static_cast<std::size_t>(::libbpf_num_possible_cpus()));
   std::vector<CounterValue> result;
-  for (__u32 id = 0; id < HF_COUNTER_NR; ++id) {
+  for (__u32 id = 0; id < maps.schema.counters.size(); ++id) {
     if (::bpf_map_lookup_elem(maps.fd("counters"), &id, per_cpu.data()) != 0) {
       return fail_errno(errno, "read map 'counters'");
     }
     std::uint64_t sum = 0;
     for (const __u64 value : per_cpu) sum += value;
-    result.push_back({names[id], sum});
+    result.push_back({maps.schema.counters[id], sum});
   }
   return result;
 }

@@ -11,12 +11,16 @@
 #include "agent/base/result.h"
 #include "agent/dataplane/dataplane.h"
 #include "agent/dataplane/image.h"
+#include "agent/dataplane/kernel/pins.h"
+#include "agent/dataplane/schema.h"
 
 namespace holdfast::kernel {
 
-// Every map by name; owns the descriptors.
+// Every map of a set by name, the shared ones included; owns the descriptors. `schema` is the
+// set's.
 struct Maps {
   std::map<std::string, Fd> fds;
+  Schema schema = own_schema();
   int fd(const std::string& name) const { return fds.at(name).get(); }
 };
 
@@ -24,9 +28,13 @@ struct MapShape {
   std::uint32_t type = 0, key_size = 0, value_size = 0, max_entries = 0, flags = 0;
 };
 Result<MapShape> shape_of(int fd);
-Result<Maps> open_pinned(const std::string& root, bool read_only);
-Result<Capacity> capacity_of(const Maps& maps);
+// incompatible: the set says nothing of its layout that this version understands.
+Result<Maps> open_pinned(const Pins& pins, const std::string& directory, bool read_only);
+Result<Schema> read_schema(int layout_map);
+Capacity capacity_of(const Maps& maps);
+// In this program's layout, whatever the set's.
 Result<Image> read_image(const Maps& maps);
+Result<Image> read_evidence(const Maps& maps);  // endpoints, their stats and names only
 Result<std::vector<CounterValue>> read_counters(const Maps& maps);
 
 // The mmapable arrays, writable. Unmaps at destruction.

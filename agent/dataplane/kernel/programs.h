@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loaded object and its links. Private to this folder.
+// The loaded object. Private to this folder.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "agent/base/result.h"
-#include "agent/dataplane/dataplane.h"
 #include "agent/dataplane/kernel/maps.h"
 #include "agent/dataplane/kernel/pins.h"
+#include "agent/dataplane/kernel/steps.h"
 
 struct sock;  // the skeleton
 
@@ -18,18 +18,25 @@ namespace holdfast::kernel {
 // CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (or CAP_SYS_ADMIN): which are missing, by name.
 Result<> require_capabilities();
 
+struct LoadPlan {
+  std::map<std::string, int> reuse;  // maps that exist, by name; the others are made
+  Capacity capacity;                 // of those
+};
+
 class Programs {
  public:
-  // Loads over the given maps; or, when there are none, makes and pins them with this capacity.
-  static Result<Programs> load(const Pins& pins, bool take_over, const Capacity& capacity);
+  static Result<Programs> load(const LoadPlan& plan);
   Programs(Programs&&) noexcept;
   Programs& operator=(Programs&&) noexcept;
   ~Programs();
 
-  // Pinned links of an earlier life at another cgroup: incompatible.
-  static Result<> check_links(const Pins& pins, std::uint64_t cgroup_id);
-  Result<> attach(const Pins& pins, const std::string& cgroup, std::uint64_t cgroup_id);
+  // Into an empty directory: the maps that the load made, and the programs.
+  Result<> pin(const std::string& directory, const Steps& steps) const;
+  // In place of those of an earlier load over the same maps.
+  Result<> repin_programs(const std::string& directory, const Steps& steps) const;
 
+  int map_fd(const std::string& name) const;
+  int fd(const std::string& program) const;
   std::uint64_t netns_cookie() const { return netns_cookie_; }
 
  private:
@@ -39,10 +46,11 @@ class Programs {
     void operator()(sock* skeleton) const;
   };
   std::unique_ptr<sock, Unload> skeleton_;
+  std::map<std::string, int> reused_;
   std::uint64_t netns_cookie_ = 0;
 };
 
-// Of the pinned links: attached means that it is, and to a cgroup that still exists.
-std::vector<ProgramStatus> link_status(const Pins& pins);
+// An error with what libbpf and the verifier said last.
+Failure load_failure(int sys, const std::string& what);
 
 }  // namespace holdfast::kernel

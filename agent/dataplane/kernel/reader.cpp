@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CLI's side: pinned maps, read only; and the one remover.
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
 #include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/links.h"
 #include "agent/dataplane/kernel/maps.h"
 #include "agent/dataplane/kernel/pins.h"
-#include "agent/dataplane/kernel/programs.h"
 
 namespace holdfast {
 
@@ -19,6 +18,7 @@ using namespace kernel;
 
 struct PinnedReader::State {
   Pins pins;
+  std::uint32_t set = 0;
   Maps maps;
 };
 
@@ -27,17 +27,25 @@ PinnedReader::PinnedReader(PinnedReader&&) noexcept = default;
 PinnedReader& PinnedReader::operator=(PinnedReader&&) noexcept = default;
 PinnedReader::~PinnedReader() = default;
 
+// Between reading `current` and opening the maps a daemon may have moved to another set.
 Result<PinnedReader> PinnedReader::open(const std::string& bpffs) {
   auto state = std::make_unique<State>();
   state->pins.root = bpffs;
-  if (!state->pins.exist()) {
-    return fail(Errc::not_found, "no maps are pinned under " + bpffs +
-                                     "; has holdfastd run with this bpffs directory?");
+  for (int attempt = 0;; ++attempt) {
+    state->set = state->pins.current_set();
+    if (state->set == 0) {
+      return fail(Errc::not_found, "no maps are pinned under " + bpffs +
+                                       "; has holdfastd run with this bpffs directory?");
+    }
+    auto maps = open_pinned(state->pins, state->pins.set(state->set), true);
+    if (maps) {
+      state->maps = std::move(*maps);
+      return PinnedReader(std::move(state));
+    }
+    if (attempt == 3 || state->pins.current_set() == state->set) {
+      return tl::unexpected(maps.error());
+    }
   }
-  auto maps = open_pinned(bpffs, true);
-  if (!maps) return tl::unexpected(maps.error());
-  state->maps = std::move(*maps);
-  return PinnedReader(std::move(state));
 }
 
 namespace {
@@ -74,8 +82,11 @@ Result<Image> PinnedReader::image() const {
 }
 
 Capacity PinnedReader::capacity() const {
-  const auto capacity = capacity_of(state_->maps);
-  return capacity ? *capacity : Capacity{};
+  return capacity_of(state_->maps);
+}
+
+std::uint32_t PinnedReader::set() const {
+  return state_->set;
 }
 
 Result<std::vector<CounterValue>> PinnedReader::counters() const {
@@ -86,32 +97,23 @@ std::vector<ProgramStatus> PinnedReader::programs() const {
   return link_status(state_->pins);
 }
 
-// Links first, in the reverse order of attaching: what redirects goes before what reverses.
+// Links first, in the reverse order of attaching: what redirects goes before what reverses. Only
+// what is ours by name: whoever names a directory of others by mistake loses nothing.
 Result<std::vector<std::string>> uninstall(const std::string& bpffs, bool force) {
   std::vector<std::string> removed;
   if (!std::filesystem::exists(bpffs)) return removed;
   auto lock = lock_directory(bpffs, "bpffs directory");
   if (!lock && !force) return tl::unexpected(lock.error());
-  const Pins pins{bpffs};
-  const auto remove = [&](const std::string& path) {
-    if (::unlink(path.c_str()) == 0) removed.push_back(path);
-  };
-  const auto& rows = program_rows();
-  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    // Now, whoever else holds the link: without its pin alone it would go some time later.
-    const Fd link(::bpf_obj_get(pins.link(row->name).c_str()));
-    if (link) (void)::bpf_link_detach(link.get());
-    remove(pins.link(row->name));
-  }
-  remove(pins.current());
-  remove(bpffs + "/current_new");
-  for (const std::string& map : set_maps()) remove(pins.map(map));
-  for (const std::string& map : shared_maps()) remove(pins.map(map));
-  for (const char* part : {"/links", "/set_1", "/shared", ""}) {
-    if (::rmdir((bpffs + part).c_str()) == 0) {
-      removed.push_back(bpffs + part);
+  for (const std::string& path : everything_pinned(bpffs)) {
+    if (path.starts_with(Pins{bpffs}.links() + "/")) {
+      // Now, whoever else holds the link: without its pin alone it would go some time later.
+      const Fd link(::bpf_obj_get(path.c_str()));
+      if (link) (void)::bpf_link_detach(link.get());
+    }
+    if (std::remove(path.c_str()) == 0) {
+      removed.push_back(path);
     } else if (errno != ENOENT) {
-      return fail_errno(errno, "remove directory " + bpffs + part);
+      return fail_errno(errno, "remove " + path);
     }
   }
   return removed;

@@ -125,4 +125,49 @@ Result<> Writer::apply(const Diff& diff) {
   return {};
 }
 
+template <class T>
+Result<> Writer::copy(const char* map, const std::vector<T>& elements, std::size_t room) {
+  if (elements.size() > room) return Perform::beyond(map, elements.size());
+  std::memcpy(static_cast<void*>(mappings_.array<T>(map)), elements.data(),
+              elements.size() * sizeof(T));
+  return {};
+}
+
+Result<> Writer::copy_frontends(const FrontendMap& frontends) {
+  std::vector<hf_frontend_key> keys;
+  std::vector<__u32> words;
+  for (const auto& [key, word] : frontends) {
+    keys.push_back(key);
+    words.push_back(word);
+  }
+  LIBBPF_OPTS(bpf_map_batch_opts, options);
+  auto count = static_cast<__u32>(keys.size());
+  if (count == 0 || ::bpf_map_update_batch(maps_->fd("frontends"), keys.data(), words.data(),
+                                           &count, &options) == 0) {
+    return {};
+  }
+  return fail_errno(errno, "fill map 'frontends'");
+}
+
+Result<> Writer::fill(const Image& image) {
+  const Capacity& room = capacity_;
+  const std::vector<char> strings(image.strings.begin(), image.strings.end());
+  for (const Result<>& copied :
+       {copy("strings", strings, std::size_t{room.strings} * HF_STRING_CELL),
+        copy("service_names", image.service_names, room.services),
+        copy("pool_names", image.pool_names, room.pools),
+        copy("endpoint_names", image.endpoint_names, room.endpoints),
+        copy("endpoint_stats", begin_stats(image), room.endpoints),
+        copy("endpoints", image.endpoints, room.endpoints), copy("slots", image.slots, room.slots),
+        copy("slot_info", image.slot_info, room.slots), copy("pools", image.pools, room.pools),
+        copy_frontends(image.frontends)}) {
+    if (!copied) return copied;
+  }
+  hf_meta meta = image.meta;
+  meta.abi_version = HF_ABI_VERSION;
+  meta.netns_cookie = netns_cookie_;
+  meta.grace_mode = grace_.mode();
+  return Perform{*this}.put("meta", 0, 1, meta);
+}
+
 }  // namespace holdfast::kernel

@@ -14,9 +14,16 @@ class Writer {
   static Result<Writer> open(const Maps& maps, const Capacity& capacity,
                              std::uint64_t netns_cookie);
   Result<> apply(const Diff& diff);
+  // Everything of an image but its stats, of which only what was seen last; into maps that are
+  // empty and that nothing reads.
+  Result<> fill(const Image& image);
+  Result<> grace() { return grace_.wait(); }
 
  private:
   friend struct Perform;
+  template <class T>
+  Result<> copy(const char* map, const std::vector<T>& elements, std::size_t room);
+  Result<> copy_frontends(const FrontendMap& frontends);
   Writer(const Maps& maps, const Capacity& capacity, std::uint64_t netns_cookie, Mappings mappings,
          Grace grace);
 

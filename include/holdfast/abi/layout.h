@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* Names of the maps, programs and links under the bpffs directory, and their bounds.
  *
- *   <bpffs>/shared/   sockets, counters: outlive a set
- *   <bpffs>/set_1/    the other maps
- *   <bpffs>/links/    one pinned bpf_link per program, stable over every upgrade
- *   <bpffs>/current   symlink to the set that serves
+ *   <bpffs>/shared/         sockets, counters: outlive a set
+ *   <bpffs>/set_<n>/        the other maps of a set, and its programs; n only grows
+ *   <bpffs>/building_<n>/   a set in the making: becomes set_<n>, by one rename, when it is whole
+ *   <bpffs>/links/          one pinned bpf_link per program, stable over every upgrade
+ *   <bpffs>/current         symlink to the set that serves
+ * A set whose sockets or counters are not those of the set before holds its own until they replace
+ * the shared ones: what is not in the set's directory is in shared/.
  * (bpffs forbids dots in names.) A kernel object name has at most 15 characters. */
 #ifndef HOLDFAST_ABI_LAYOUT_H
 #define HOLDFAST_ABI_LAYOUT_H
@@ -13,7 +16,7 @@
 /* clang-format off */
 #define HF_SET_MAPS(X)                                                                   \
   X(frontends) X(pools) X(slots) X(slot_info) X(endpoints) X(endpoint_stats)             \
-  X(service_names) X(pool_names) X(endpoint_names) X(strings) X(meta)
+  X(service_names) X(pool_names) X(endpoint_names) X(strings) X(meta) X(layout)
 #define HF_SHARED_MAPS(X) X(sockets) X(counters)
 /* clang-format on */
 

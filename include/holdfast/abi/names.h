@@ -72,4 +72,13 @@ struct hf_meta {
 };
 HF_ABI_STRUCT(hf_meta, 40);
 
+/* layout: one element, written once, before anything else: the names, offsets and sizes of the
+ * fields of this set's elements, as text. By it a build of another layout, older or newer, reads
+ * the set. A field that changes its meaning changes its name. */
+#define HF_LAYOUT_BYTES 4096
+struct hf_layout {
+  __u8 text[HF_LAYOUT_BYTES]; /* ends with the first zero byte */
+};
+HF_ABI_STRUCT(hf_layout, 4096);
+
 #endif

@@ -47,6 +47,7 @@ std::map<std::string, Shape> shapes() {
           {"endpoint_names", array_of(sizeof(hf_endpoint_name))},
           {"strings", array_of(sizeof(hf_string_cell))},
           {"meta", array_of(sizeof(hf_meta))},
+          {"layout", array_of(sizeof(hf_layout))},
           {"sockets", {BPF_MAP_TYPE_SK_STORAGE, sizeof(int), sizeof(hf_socket), BPF_F_NO_PREALLOC}},
           {"counters", {BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(__u64), 0}}};
 }

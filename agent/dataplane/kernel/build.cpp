@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a set beside the one that serves.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "agent/dataplane/kernel/sets.h"
+
+namespace holdfast::kernel {
+namespace {
+
+// What the new set shares with the old: the maps of the same layout that outlive a set.
+std::map<std::string, int> shared_with(const Maps* before) {
+  std::map<std::string, int> shared;
+  if (!before) return shared;
+  const Schema& own = own_schema();
+  if (before->schema.of("sockets") == own.of("sockets")) shared["sockets"] = before->fd("sockets");
+  if (before->schema.counters == own.counters) shared["counters"] = before->fd("counters");
+  return shared;
+}
+
+Result<> write_schema(int layout_map) {
+  static_assert(sizeof(hf_layout) == HF_LAYOUT_BYTES);
+  const std::string text = to_text(own_schema());
+  if (text.size() >= HF_LAYOUT_BYTES) return fail(Errc::internal, "the layout's text is too long");
+  hf_layout layout{};
+  std::copy(text.begin(), text.end(), layout.text);
+  const __u32 key = 0;
+  if (::bpf_map_update_elem(layout_map, &key, &layout, BPF_ANY) == 0) return {};
+  return fail_errno(errno, "write map 'layout'");
+}
+
+// Counters of another list begin with what the old ones said: those of the same name, on one CPU.
+Result<> copy_counters(const Maps& before, int target) {
+  const auto values = read_counters(before);
+  if (!values) return tl::unexpected(values.error());
+  const auto& names = own_schema().counters;
+  std::vector<__u64> per_cpu(static_cast<std::size_t>(::libbpf_num_possible_cpus()));
+  for (const CounterValue& counter : *values) {
+    const auto found = std::find(names.begin(), names.end(), counter.name);
+    if (found == names.end()) continue;
+    const auto id = static_cast<__u32>(found - names.begin());
+    per_cpu[0] = counter.value;
+    if (::bpf_map_update_elem(target, &id, per_cpu.data(), BPF_ANY) != 0) {
+      return fail_errno(errno, "write map 'counters'");
+    }
+  }
+  return {};
+}
+
+template <class T>
+bool same(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+bool same(const FrontendMap& a, const FrontendMap& b) {
+  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&b](const auto& one) {
+           const auto found = b.find(one.first);
+           return found != b.end() && found->second == one.second;
+         });
+}
+
+// What was to be written against what system calls find. Stats are not compared: a failed or a
+// measured connect of the old set may have changed them since.
+Result<> verify(const Image& wanted, const Maps& maps) {
+  const auto found = read_image(maps);
+  if (!found) return tl::unexpected(found.error());
+  const char* wrong = nullptr;
+  const auto check = [&wrong](const char* map, bool good) {
+    if (!good && !wrong) wrong = map;
+  };
+  check("frontends", same(wanted.frontends, found->frontends));
+  check("pools", same(wanted.pools, found->pools));
+  check("slots", same(wanted.slots, found->slots));
+  check("slot_info", same(wanted.slot_info, found->slot_info));
+  check("endpoints", same(wanted.endpoints, found->endpoints));
+  check("service_names", same(wanted.service_names, found->service_names));
+  check("pool_names", same(wanted.pool_names, found->pool_names));
+  check("endpoint_names", same(wanted.endpoint_names, found->endpoint_names));
+  check("strings", wanted.strings == found->strings);
+  check("meta", wanted.meta.generation == found->meta.generation &&
+                    wanted.meta.complete == found->meta.complete);
+  if (!wrong) return {};
+  return fail(Errc::internal, std::string("the new set's map '") + wrong +
+                                  "' does not hold what was written to it");
+}
+
+Result<> open_writer(LiveSet& set) {
+  set.capacity = capacity_of(set.maps);
+  auto writer = Writer::open(set.maps, set.capacity, set.programs->netns_cookie());
+  if (!writer) return tl::unexpected(writer.error());
+  set.writer.emplace(std::move(*writer));
+  return {};
+}
+
+Result<> fill_set(LiveSet& set, const SetContent& content, const Steps& steps) {
+  if (content.before && content.before->schema.counters != own_schema().counters) {
+    if (auto copied = copy_counters(*content.before, set.maps.fd("counters")); !copied) {
+      return copied;
+    }
+  }
+  if (!content.image) return {};
+  steps.next("fill");
+  if (auto filled = set.writer->fill(*content.image); !filled) return filled;
+  steps.next("verify");
+  return verify(*content.image, set.maps);
+}
+
+}  // namespace
+
+Result<LiveSetPtr> build_set(const Pins& pins, std::uint32_t number, const Capacity& capacity,
+                             const SetContent& content, const Steps& steps) {
+  auto set = std::make_unique<LiveSet>();
+  set->number = number;
+  set->directory = pins.building(number);
+  steps.next("make " + set->directory);
+  if (auto made = make_directory(set->directory); !made) return tl::unexpected(made.error());
+  steps.next("load");
+  const LoadPlan plan{shared_with(content.before), capacity};
+  auto programs = Programs::load(plan);
+  if (!programs) return tl::unexpected(programs.error());
+  set->programs.emplace(std::move(*programs));
+  if (auto written = write_schema(set->programs->map_fd("layout")); !written) {
+    return tl::unexpected(written.error());
+  }
+  if (auto pinned = set->programs->pin(set->directory, steps); !pinned) {
+    return tl::unexpected(pinned.error());
+  }
+  auto maps = open_pinned(pins, set->directory, false);
+  if (!maps) return tl::unexpected(maps.error());
+  set->maps = std::move(*maps);
+  if (auto opened = open_writer(*set); !opened) return tl::unexpected(opened.error());
+  if (auto filled = fill_set(*set, content, steps); !filled) {
+    return tl::unexpected(filled.error());
+  }
+  return set;
+}
+
+Result<> complete_set(const Pins& pins, LiveSet& set, const Steps& steps) {
+  steps.next("complete set " + std::to_string(set.number));
+  const std::string whole = pins.set(set.number);
+  if (std::rename(set.directory.c_str(), whole.c_str()) != 0) {
+    return fail_errno(errno, "rename " + set.directory);
+  }
+  set.directory = whole;
+  return {};
+}
+
+Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps) {
+  auto set = std::make_unique<LiveSet>();
+  set->number = number;
+  set->directory = pins.set(number);
+  set->maps = std::move(maps);
+  LoadPlan plan;
+  for (const auto& [name, fd] : set->maps.fds) plan.reuse[name] = fd.get();
+  auto programs = Programs::load(plan);
+  if (!programs) return tl::unexpected(programs.error());
+  set->programs.emplace(std::move(*programs));
+  if (auto opened = open_writer(*set); !opened) return tl::unexpected(opened.error());
+  return set;
+}
+
+}  // namespace holdfast::kernel

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dataplane/kernel/links.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/base/fd.h"
+
+namespace holdfast::kernel {
+namespace {
+
+struct LinkState {
+  bool exists = false;
+  std::uint64_t cgroup_id = 0;  // 0: detached, its cgroup is gone
+};
+
+LinkState link_state(const std::string& path) {
+  Fd fd(::bpf_obj_get(path.c_str()));
+  bpf_link_info info{};
+  __u32 length = sizeof info;
+  if (!fd || ::bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) return {};
+  return {true, info.cgroup.cgroup_id};
+}
+
+Result<> switch_link(const std::string& path, int program) {
+  Fd link(::bpf_obj_get(path.c_str()));
+  if (!link) return fail_errno(errno, "open link " + path);
+  if (::bpf_link_update(link.get(), program, nullptr) == 0) return {};
+  return fail_errno(errno, "switch link " + path);
+}
+
+Result<> attach_link(const std::string& path, int cgroup, const ProgramRow& row, int program) {
+  bpf_prog_type type{};
+  bpf_attach_type attach{};
+  if (::libbpf_prog_type_by_name(row.section.c_str(), &type, &attach) != 0) {
+    return fail(Errc::internal, "no hook is called " + row.section);
+  }
+  Fd link(::bpf_link_create(program, cgroup, attach, nullptr));
+  if (!link) return fail_errno(errno, "attach " + row.name);
+  if (::bpf_obj_pin(link.get(), path.c_str()) == 0) return {};
+  return fail_errno(errno, "pin link " + path);
+}
+
+}  // namespace
+
+Result<> check_links(const Pins& pins, std::uint64_t cgroup_id) {
+  for (const ProgramRow& row : program_rows()) {
+    const LinkState link = link_state(pins.link(row.name));
+    if (!link.exists || link.cgroup_id == 0 || link.cgroup_id == cgroup_id) continue;
+    return fail(Errc::incompatible,
+                "pinned link " + pins.link(row.name) + " is attached to another cgroup (id " +
+                    std::to_string(link.cgroup_id) + ", configured " + std::to_string(cgroup_id) +
+                    "); it goes on serving. Configure that cgroup, or `holdfast uninstall` first");
+  }
+  return {};
+}
+
+// A link whose cgroup is gone serves nobody, and cannot be switched.
+Result<> switch_links(const Pins& pins, const ProgramFd& programs, const Steps& steps) {
+  std::vector<ProgramRow> rows = program_rows();
+  if (steps.connects_first()) std::reverse(rows.begin(), rows.end());
+  for (const ProgramRow& row : rows) {
+    if (link_state(pins.link(row.name)).cgroup_id == 0) continue;
+    steps.next("switch " + row.name);
+    if (auto switched = switch_link(pins.link(row.name), programs(row.name)); !switched) {
+      return switched;
+    }
+  }
+  return {};
+}
+
+Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
+                      const Steps& steps) {
+  Fd directory(::open(cgroup.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return fail_errno(errno, "open cgroup " + cgroup.path);
+  for (const ProgramRow& row : program_rows()) {
+    const std::string path = pins.link(row.name);
+    const LinkState link = link_state(path);
+    steps.next("attach " + row.name);
+    if (link.exists && link.cgroup_id == cgroup.id) {
+      if (auto switched = switch_link(path, programs(row.name)); !switched) return switched;
+      continue;
+    }
+    if (link.exists) ::unlink(path.c_str());  // its cgroup is gone: it serves nobody
+    if (auto made = attach_link(path, directory.get(), row, programs(row.name)); !made) {
+      return made;
+    }
+  }
+  return {};
+}
+
+std::vector<ProgramStatus> link_status(const Pins& pins) {
+  std::vector<ProgramStatus> result;
+  for (const ProgramRow& row : program_rows()) {
+    result.push_back({row.name, link_state(pins.link(row.name)).cgroup_id != 0});
+  }
+  return result;
+}
+
+}  // namespace holdfast::kernel

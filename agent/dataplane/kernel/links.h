@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pinned links: attaching, switching, and what they say. Private to this folder.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/dataplane/dataplane.h"
+#include "agent/dataplane/kernel/pins.h"
+#include "agent/dataplane/kernel/steps.h"
+
+namespace holdfast::kernel {
+
+using ProgramFd = std::function<int(const std::string& program)>;
+
+struct CgroupAt {
+  std::string path;
+  std::uint64_t id = 0;
+};
+
+// Pinned links of an earlier life at another cgroup: incompatible.
+Result<> check_links(const Pins& pins, std::uint64_t cgroup_id);
+// Switches the links that are there to these programs, in the order of abi/layout.h.
+Result<> switch_links(const Pins& pins, const ProgramFd& programs, const Steps& steps);
+// The same, and attaches what is not attached.
+Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
+                      const Steps& steps);
+// Attached means that the link is pinned, and to a cgroup that still exists.
+std::vector<ProgramStatus> link_status(const Pins& pins);
+
+}  // namespace holdfast::kernel

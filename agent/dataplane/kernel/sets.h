@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sets of maps and programs: making one beside the one that serves, and moving to it.
+// Private to agent/dataplane/kernel.
+//
+// A set is made in building_<n>, and is whole when that has been renamed to set_<n>: what is found
+// in building_<n> is never served from, and a set_<n> above `current` is where a switch that ended
+// half-way goes on to. Order: maps, content, read-back, rename; links; a grace period; stats;
+// `current`; the old set is unpinned. Every step can be done again.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "agent/dataplane/kernel/links.h"
+#include "agent/dataplane/kernel/maps.h"
+#include "agent/dataplane/kernel/pins.h"
+#include "agent/dataplane/kernel/programs.h"
+#include "agent/dataplane/kernel/steps.h"
+#include "agent/dataplane/kernel/writer.h"
+
+namespace holdfast::kernel {
+
+// A set that this process writes. Not movable: the writer points to the maps.
+struct LiveSet {
+  std::uint32_t number = 0;
+  std::string directory;
+  Capacity capacity;
+  Maps maps;
+  std::optional<Programs> programs;
+  std::optional<Writer> writer;
+};
+using LiveSetPtr = std::unique_ptr<LiveSet>;
+
+struct SetContent {
+  const Maps* before = nullptr;  // of the set that serves; null: there is none
+  const Image* image = nullptr;  // what to fill it with; null: nothing
+};
+
+// In building_<n>.
+Result<LiveSetPtr> build_set(const Pins& pins, std::uint32_t number, const Capacity& capacity,
+                             const SetContent& content, const Steps& steps);
+Result<> complete_set(const Pins& pins, LiveSet& set, const Steps& steps);
+// Loads this build's programs over the maps of a set of its layout.
+Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps);
+
+// From a whole set to another, whatever was already done. `from` 0: no set served before.
+Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
+                     const ProgramFd& programs, const Steps& steps);
+Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps);  // unpins it
+// Ends what an earlier process began; then at most one set is there.
+Result<> settle_sets(const Pins& pins, const Steps& steps);
+
+}  // namespace holdfast::kernel

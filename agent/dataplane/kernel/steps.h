@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps between which a process may end. Private to agent/dataplane/kernel.
+#pragma once
+
+#include <string>
+
+#include "agent/dataplane/kernel/kernel.h"
+
+namespace holdfast::kernel {
+
+class Steps {
+ public:
+  Steps() = default;
+  explicit Steps(const KernelTrial* trial) : trial_(trial) {}
+
+  void next(const std::string& step) const {
+    if (trial_ && trial_->before_step) trial_->before_step(step);
+  }
+  bool connects_first() const { return trial_ && trial_->connects_first; }
+  bool no_cut() const { return trial_ && trial_->no_cut; }
+
+ private:
+  const KernelTrial* trial_ = nullptr;
+};
+
+}  // namespace holdfast::kernel

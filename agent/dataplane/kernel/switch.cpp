@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moving from one set to another.
+#include <bpf/bpf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "agent/dataplane/kernel/sets.h"
+
+namespace holdfast::kernel {
+namespace {
+
+// The names' elements in the layout of their own set, whatever it holds that is unknown here.
+Result<> store_bases(const Maps& maps, std::uint32_t id, const hf_endpoint_name& name) {
+  const ElementLayout& theirs = maps.schema.of("endpoint_names");
+  std::string element(theirs.size, '\0');
+  const int fd = maps.fd("endpoint_names");
+  if (::bpf_map_lookup_elem(fd, &id, element.data()) != 0) {
+    return fail_errno(errno, "read map 'endpoint_names'");
+  }
+  patch(own_schema().of("endpoint_names"), reinterpret_cast<const char*>(&name), theirs,
+        element.data());
+  if (::bpf_map_update_elem(fd, &id, element.data(), BPF_ANY) == 0) return {};
+  return fail_errno(errno, "write map 'endpoint_names'");
+}
+
+// No program writes the old stats any more. Nothing is added to the new ones, which the programs
+// write: what the old ones say goes into the bases, which only the daemon writes.
+Result<> carry_over(const Maps& from, const Maps& to) {
+  const auto before = read_evidence(from);
+  if (!before) return tl::unexpected(before.error());
+  const auto after = read_evidence(to);
+  if (!after) return tl::unexpected(after.error());
+  Image carried = *after;
+  carry_stats(*before, carried);
+  for (std::uint32_t id = 1; id < carried.endpoint_names.size(); ++id) {
+    const hf_endpoint_name& name = carried.endpoint_names[id];
+    if (std::memcmp(&name, &after->endpoint_names[id], sizeof name) == 0) continue;
+    if (auto stored = store_bases(to, id, name); !stored) return stored;
+  }
+  return {};
+}
+
+// A set without the maps that replace the shared ones.
+Result<> share_maps(const Pins& pins, std::uint32_t number, const Steps& steps) {
+  for (const std::string& name : shared_maps()) {
+    const std::string own = pins.set(number) + "/" + name;
+    if (::access(own.c_str(), F_OK) != 0) continue;
+    steps.next("share " + name);
+    if (std::rename(own.c_str(), (pins.shared() + "/" + name).c_str()) != 0) {
+      return fail_errno(errno, "rename " + own);
+    }
+  }
+  return {};
+}
+
+Result<> take_cut(const Pins& pins, std::uint32_t from, std::uint32_t to, const Steps& steps) {
+  const auto before = open_pinned(pins, pins.set(from), false);
+  const auto after = open_pinned(pins, pins.set(to), false);
+  if (!before) return tl::unexpected(before.error());
+  if (!after) return tl::unexpected(after.error());
+  steps.next("carry over the stats");
+  return carry_over(*before, *after);
+}
+
+Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number) {
+  std::map<std::string, Fd> programs;
+  for (const ProgramRow& row : program_rows()) {
+    const std::string path = pins.set(number) + "/" + row.name;
+    Fd fd(::bpf_obj_get(path.c_str()));
+    if (!fd) return fail_errno(errno, "open pinned program " + path);
+    programs.emplace(row.name, std::move(fd));
+  }
+  return programs;
+}
+
+}  // namespace
+
+Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps) {
+  const std::string directory = pins.set(number);
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  for (const std::string& path : paths) {
+    steps.next("unpin " + path);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "unpin " + path);
+  }
+  steps.next("remove " + directory);
+  if (::rmdir(directory.c_str()) == 0 || errno == ENOENT) return {};
+  return fail_errno(errno, "remove " + directory);
+}
+
+Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
+                     const ProgramFd& programs, const Steps& steps) {
+  if (auto switched = switch_links(pins, programs, steps); !switched) return switched;
+  auto grace = Grace::choose();
+  if (!grace) return tl::unexpected(grace.error());
+  steps.next("grace");
+  if (auto waited = grace->wait(); !waited) return waited;
+  if (from != 0 && !steps.no_cut()) {
+    if (auto cut = take_cut(pins, from, to, steps); !cut) return cut;
+  }
+  steps.next("publish set " + std::to_string(to));
+  if (auto published = publish_current(pins, to); !published) return published;
+  if (auto shared = share_maps(pins, to, steps); !shared) return shared;
+  return from != 0 ? retire_set(pins, from, steps) : Result<>{};
+}
+
+// A whole set above `current` is as good as the one below it, in content, since no update comes
+// between; and some links may run its programs already. So the way is forward.
+Result<> settle_sets(const Pins& pins, const Steps& steps) {
+  if (auto removed = remove_building(pins); !removed) return removed;
+  const std::vector<std::uint32_t> sets = pins.sets();
+  if (sets.empty()) return {};
+  const std::uint32_t newest = sets.back(), current = pins.current_set();
+  if (newest > current) {
+    auto programs = pinned_programs(pins, newest);
+    if (!programs) return tl::unexpected(programs.error());
+    const auto fd = [&](const std::string& name) { return programs->at(name).get(); };
+    if (auto moved = switch_sets(pins, current, newest, fd, steps); !moved) return moved;
+  }
+  if (auto shared = share_maps(pins, newest, steps); !shared) return shared;
+  for (const std::uint32_t number : sets) {
+    if (number == newest) continue;
+    if (auto retired = retire_set(pins, number, steps); !retired) return retired;
+  }
+  return {};
+}
+
+}  // namespace holdfast::kernel
