@@ -49,6 +49,14 @@ struct {
   __type(value, struct hf_socket);
 } sockets SEC(".maps");
 
+/* The loader gives it the map it finds, with that map's element, or makes none. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct hf_socket);
+} sockets_before SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __type(key, __u32);

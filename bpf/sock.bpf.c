@@ -14,6 +14,10 @@
 volatile const __u64 hf_netns_cookie = 0; /* of the namespace that host frontends belong to */
 volatile const __u8 hf_have_retval = 0;   /* bpf_get_retval and bpf_set_retval exist (5.18) */
 
+/* While sockets move from a map of another layout: 1, and where that layout has the fields. */
+volatile const __u8 hf_moving = 0;
+volatile const struct hf_socket_offsets hf_before = {};
+
 typedef struct bpf_sock_addr* hf_view;
 
 /* Loads for bpf/lib/lookup.h. A value is copied while the element is in hand. */
@@ -224,6 +228,53 @@ HF_INLINE void hf_settle(struct hf_socket* state, struct sock* sk) {
   hf_judge(state, endpoint, stats, &sight);
 }
 
+/* clang would reckon with a field's address before it is known that there is a state, which the
+ * verifier refuses: to be said of a pointer after that. */
+#define HF_OPAQUE(pointer) asm volatile("" : "+r"(pointer))
+
+#define HF_BEFORE(type, field) (*(type*)(old + hf_before.field))
+
+/* The state of a socket that has one in the map before only. */
+HF_INLINE void hf_read_before(const char* old, struct hf_socket* state) {
+  state->endpoint = HF_BEFORE(__u32, endpoint);
+  state->incarnation = HF_BEFORE(__u32, incarnation);
+  state->dialled = HF_BEFORE(struct hf_addr, dialled);
+  state->dialled_port = HF_BEFORE(__be16, dialled_port);
+  state->protocol = HF_BEFORE(__u8, protocol);
+  state->flags = HF_BEFORE(__u8, flags);
+  state->service = HF_BEFORE(__u32, service);
+  state->dialled_at = HF_BEFORE(__u64, dialled_at);
+}
+
+/* New, then old. `copy` is the caller's: what is changed in it is changed there only. */
+HF_INLINE struct hf_socket* hf_state_of(void* sk, struct hf_socket* copy) {
+  struct hf_socket* state = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  char* old;
+
+  if (state || !hf_moving) return state;
+  old = bpf_sk_storage_get(&sockets_before, sk, 0, 0);
+  if (!old) return 0;
+  hf_read_before(old, copy);
+  return copy;
+}
+
+/* Before anything else is made of a socket that is connected again while sockets move. The copier
+ * (bpf/move.bpf.c) makes a state only where there is none: so there is one from here on, the attempt
+ * before is settled once, from the one or the other, and the old state is gone. Connects hold the
+ * socket's lock, so there are no two of them. */
+HF_INLINE void hf_move(struct bpf_sock_addr* ctx) {
+  char* old = bpf_sk_storage_get(&sockets_before, ctx->sk, 0, 0);
+  struct hf_socket* state;
+  struct hf_socket copy;
+
+  if (!old) return;
+  hf_read_before(old, &copy);
+  state = bpf_sk_storage_get(&sockets, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!state) return;
+  if (!(state->flags & HF_SOCKET_LIVE)) *state = copy;
+  bpf_sk_storage_delete(&sockets_before, ctx->sk);
+}
+
 HF_INLINE void hf_remember(struct hf_socket* state, const struct hf_frontend_key* key,
                            const struct hf_decision* decision) {
   struct hf_endpoint_stats* stats;
@@ -245,8 +296,10 @@ HF_INLINE void hf_remember(struct hf_socket* state, const struct hf_frontend_key
 HF_INLINE void hf_enter(struct bpf_sock_addr* ctx, const struct hf_frontend_key* key,
                         struct hf_decision* decision) {
   __u64 create = decision->verdict == HF_VERDICT_ENDPOINT ? BPF_SK_STORAGE_GET_F_CREATE : 0;
-  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, create);
+  struct hf_socket* state;
 
+  if (hf_moving) hf_move(ctx);
+  state = bpf_sk_storage_get(&sockets, ctx->sk, 0, create);
   if (!state) {
     if (create) hf_count(HF_COUNT_NO_STORAGE);
     return;
@@ -308,11 +361,14 @@ int hf_connect6(struct bpf_sock_addr* ctx) {
 }
 
 HF_INLINE int hf_getpeername(struct bpf_sock_addr* ctx, int v6) {
-  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx->sk, 0, 0);
+  struct hf_socket copy;
+  struct hf_socket* state = hf_state_of(ctx->sk, &copy);
   struct hf_endpoint* endpoint;
   struct hf_addr peer;
 
-  if (!state || !(state->flags & HF_SOCKET_LIVE)) return 1;
+  if (!state) return 1;
+  HF_OPAQUE(state);
+  if (!(state->flags & HF_SOCKET_LIVE)) return 1;
   endpoint = bpf_map_lookup_elem(&endpoints, &state->endpoint);
   hf_read_addr(ctx, v6, &peer);
   if (!endpoint || !hf_peer_is_endpoint(state, endpoint, &peer, (__be16)ctx->user_port)) {
@@ -336,9 +392,12 @@ int hf_getpeername6(struct bpf_sock_addr* ctx) {
 
 SEC("cgroup/sock_release")
 int hf_sock_release(struct bpf_sock* ctx) {
-  struct hf_socket* state = bpf_sk_storage_get(&sockets, ctx, 0, 0);
+  struct hf_socket copy;
+  struct hf_socket* state = hf_state_of(ctx, &copy);
 
-  if (state && (state->flags & HF_SOCKET_LIVE)) hf_settle(state, (struct sock*)ctx);
+  if (!state) return 1;
+  HF_OPAQUE(state);
+  if (state->flags & HF_SOCKET_LIVE) hf_settle(state, (struct sock*)ctx);
   return 1;
 }
 

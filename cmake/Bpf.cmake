@@ -1,5 +1,7 @@
 # bpf_object(name source [included...]): compiles a BPF object and generates its skeleton, usable
 # through the interface target `<name>_skel` as #include "<name>.skel.h".
+# HEADERS: a directory whose headers come before those of include/; the target is then
+# `<name>_skel_<last part of it>`.
 find_program(BPF_CLANG NAMES clang clang-14 clang-16 clang-18 REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
 set(BPF_OUTPUT ${CMAKE_BINARY_DIR}/bpf)
@@ -22,22 +24,33 @@ if(multiarch)
 endif()
 
 function(bpf_object name source)
-  set(object ${BPF_OUTPUT}/${name}.bpf.o)
-  set(skeleton ${BPF_OUTPUT}/${name}.skel.h)
+  cmake_parse_arguments(ARG "" "HEADERS" "" ${ARGN})
+  set(output ${BPF_OUTPUT})
+  set(target ${name}_skel)
+  set(before "")
+  if(ARG_HEADERS)
+    get_filename_component(variant ${ARG_HEADERS} NAME)
+    set(output ${BPF_OUTPUT}/${variant})
+    set(target ${name}_skel_${variant})
+    set(before -I${ARG_HEADERS})
+    file(MAKE_DIRECTORY ${output})
+  endif()
+  set(object ${output}/${name}.bpf.o)
+  set(skeleton ${output}/${name}.skel.h)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bpf/*.h
        ${CMAKE_SOURCE_DIR}/include/holdfast/abi/*.h)
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${BPF_CLANG} ${BPF_FLAGS} -c ${source} -o ${object}
-    DEPENDS ${source} ${headers} ${ARGN}
+    COMMAND ${BPF_CLANG} ${before} ${BPF_FLAGS} -c ${source} -o ${object}
+    DEPENDS ${source} ${headers} ${ARG_UNPARSED_ARGUMENTS}
     COMMENT "BPF ${name}")
   add_custom_command(
     OUTPUT ${skeleton}
     COMMAND ${BPFTOOL} gen skeleton ${object} name ${name} > ${skeleton}
     DEPENDS ${object})
-  add_custom_target(${name}_skel_gen DEPENDS ${skeleton})
-  add_library(${name}_skel INTERFACE)
-  add_dependencies(${name}_skel ${name}_skel_gen)
-  target_include_directories(${name}_skel SYSTEM INTERFACE ${BPF_OUTPUT})
-  target_link_libraries(${name}_skel INTERFACE PkgConfig::BPF)
+  add_custom_target(${target}_gen DEPENDS ${skeleton})
+  add_library(${target} INTERFACE)
+  add_dependencies(${target} ${target}_gen)
+  target_include_directories(${target} SYSTEM INTERFACE ${output})
+  target_link_libraries(${target} INTERFACE PkgConfig::BPF)
 endfunction()

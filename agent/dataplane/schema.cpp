@@ -34,6 +34,7 @@ Schema make_own_schema() {
   elements["frontends"] = {sizeof(std::uint32_t), {{"word", 0, sizeof(std::uint32_t)}}};
   elements["pools"] = {sizeof(hf_pool), {HF_FIELD(hf_pool, word), HF_FIELD(hf_pool, policy)}};
   elements["slots"] = {sizeof(std::uint32_t), {{"endpoint", 0, sizeof(std::uint32_t)}}};
+  elements["slot_line"] = {sizeof(hf_slot_line), {}};  // programs know how many slots are in one
   elements["slot_info"] = {sizeof(std::uint32_t), {{"info", 0, sizeof(std::uint32_t)}}};
   elements["endpoints"] = {sizeof(hf_endpoint),
                            {HF_FIELD(hf_endpoint, addr), HF_FIELD(hf_endpoint, port),

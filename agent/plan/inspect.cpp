@@ -148,8 +148,10 @@ std::vector<EndpointTotals> endpoints_of(const Image& image) {
     total.endpoint = endpoint_of(image, id);
     total.protocol = static_cast<Protocol>(value.flags & 0xff);
     if (total.services.empty()) total.state = HF_MEMBER_DRAINING;
-    if (id < image.stats.size() && id < image.endpoint_names.size()) {
-      const hf_endpoint_stats& stats = image.stats[id];
+    if (id < image.endpoint_names.size()) {
+      // Beyond the end: zero, as all counters are in a new set.
+      const hf_endpoint_stats stats =
+          id < image.stats.size() ? image.stats[id] : hf_endpoint_stats{};
       const hf_endpoint_name& base = image.endpoint_names[id];
       total.connects = stats.connects - base.base_connects;
       total.in_flight = stats.connects - stats.closes - (base.base_connects - base.base_closes);

@@ -121,7 +121,8 @@ Result<LiveSetPtr> build_set(const Pins& pins, std::uint32_t number, const Capac
   steps.next("make " + set->directory);
   if (auto made = make_directory(set->directory); !made) return tl::unexpected(made.error());
   steps.next("load");
-  const LoadPlan plan{shared_with(content.before), capacity};
+  LoadPlan plan{shared_with(content.before), capacity, nullptr};
+  if (content.before && !plan.reuse.contains("sockets")) plan.moving_from = content.before;
   auto programs = Programs::load(plan);
   if (!programs) return tl::unexpected(programs.error());
   set->programs.emplace(std::move(*programs));

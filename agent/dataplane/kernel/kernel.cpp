@@ -24,9 +24,15 @@ struct KernelDataplane::State {
   LiveSetPtr set;
 
   Result<> lock(const std::string& configured_cgroup);
-  Result<LiveSetPtr> first_set(const Capacity& capacity);
-  Result<LiveSetPtr> open_set(const Capacity& capacity);
-  Result<> move_to(LiveSetPtr next);
+  Result<> open_set(const Capacity& capacity);
+  Result<> first_set(const Capacity& capacity);
+  Result<> take_over(std::uint32_t number, Maps maps);
+  Result<> convert_set(std::uint32_t number, const Maps& maps);
+  Result<> move_to(std::uint32_t from, LiveSetPtr next, const ProgramFd& back);
+  void load_last_programs();
+  ProgramFd programs() const {
+    return [this](const std::string& name) { return set->programs->fd(name); };
+  }
 };
 
 KernelDataplane::KernelDataplane(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -60,25 +66,42 @@ Result<> KernelDataplane::State::lock(const std::string& configured_cgroup) {
 }
 
 // Published at once: it serves nobody until the programs are attached.
-Result<LiveSetPtr> KernelDataplane::State::first_set(const Capacity& capacity) {
+Result<> KernelDataplane::State::first_set(const Capacity& capacity) {
   auto made = build_set(pins, 1, capacity, {}, steps);
-  if (!made) return made;
-  if (auto whole = complete_set(pins, **made, steps); !whole) return tl::unexpected(whole.error());
-  const auto fd = [&](const std::string& name) { return (*made)->programs->fd(name); };
-  if (auto moved = switch_sets(pins, 0, 1, fd, steps); !moved) {
-    return tl::unexpected(moved.error());
-  }
-  return made;
+  if (!made) return tl::unexpected(made.error());
+  if (auto whole = complete_set(pins, **made, steps); !whole) return whole;
+  set = std::move(*made);
+  return switch_sets(pins, 0, 1, programs(), steps);
 }
 
-Result<LiveSetPtr> KernelDataplane::State::open_set(const Capacity& capacity) {
-  if (auto settled = settle_sets(pins, steps); !settled) return tl::unexpected(settled.error());
+Result<> KernelDataplane::State::open_set(const Capacity& capacity) {
+  if (auto settled = settle_sets(pins, steps); !settled) return settled;
   const std::uint32_t number = pins.current_set();
   took_over = number != 0;
   if (!took_over) return first_set(capacity);
   auto maps = open_pinned(pins, pins.set(number), false);
   if (!maps) return tl::unexpected(maps.error());
-  return take_over_set(pins, number, std::move(*maps));
+  if (maps->schema != own_schema()) return convert_set(number, *maps);
+  return take_over(number, std::move(*maps));
+}
+
+Result<> KernelDataplane::State::take_over(std::uint32_t number, Maps maps) {
+  auto taken = take_over_set(pins, number, std::move(maps));
+  if (!taken) return tl::unexpected(taken.error());
+  set = std::move(*taken);
+  return {};
+}
+
+// An upgrade, or a downgrade: the content of the set that serves in a set of this layout.
+Result<> KernelDataplane::State::convert_set(std::uint32_t number, const Maps& maps) {
+  auto image = read_image(maps);
+  if (!image) return tl::unexpected(image.error());
+  auto next = build_set(pins, number + 1, capacity_of(maps), {&maps, &*image}, steps);
+  if (!next) return tl::unexpected(next.error());
+  auto programs = pinned_programs(pins, number);
+  if (!programs) return tl::unexpected(programs.error());
+  return move_to(number, std::move(*next),
+                 [&](const std::string& name) { return programs->at(name).get(); });
 }
 
 Result<std::unique_ptr<KernelDataplane>> KernelDataplane::open(const KernelOptions& options) {
@@ -88,36 +111,51 @@ Result<std::unique_ptr<KernelDataplane>> KernelDataplane::open(const KernelOptio
   state->limit = options.limit;
   if (auto capable = require_capabilities(); !capable) return tl::unexpected(capable.error());
   if (auto locked = state->lock(options.cgroup); !locked) return tl::unexpected(locked.error());
-  auto set = state->open_set(options.capacity);
-  if (!set) return tl::unexpected(set.error());
-  state->set = std::move(*set);
+  if (auto opened = state->open_set(options.capacity); !opened) {
+    return tl::unexpected(opened.error());
+  }
   return std::unique_ptr<KernelDataplane>(new KernelDataplane(std::move(state)));
 }
 
 Result<> KernelDataplane::attach() {
   State& state = *state_;
-  const auto fd = [&](const std::string& name) { return state.set->programs->fd(name); };
-  if (auto attached = attach_links(state.pins, state.cgroup, fd, state.steps); !attached) {
+  if (auto attached = attach_links(state.pins, state.cgroup, state.programs(), state.steps);
+      !attached) {
     return attached;
   }
   return state.set->programs->repin_programs(state.set->directory, state.steps);
 }
 
-Result<> KernelDataplane::State::move_to(LiveSetPtr next) {
+// `back`: the programs of the set that serves. Before `current` names the new set all can be
+// undone.
+Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next,
+                                         const ProgramFd& back) {
   if (auto whole = complete_set(pins, *next, steps); !whole) return whole;
   const auto fd = [&](const std::string& name) { return next->programs->fd(name); };
-  const auto moved = switch_sets(pins, set->number, next->number, fd, steps);
+  const auto moved = switch_sets(pins, from, next->number, fd, steps);
   if (moved || pins.current_set() == next->number) {
     set = std::move(next);
+    if (moved && set->programs->moving()) load_last_programs();
     return moved;
   }
-  const auto old = [&](const std::string& name) { return set->programs->fd(name); };
-  if (auto back = switch_links(pins, old, steps); !back) {
-    return within("go back to set " + std::to_string(set->number) + " after: " + moved.error().what,
-                  back.error());
+  if (auto undone = switch_links(pins, back, steps); !undone) {
+    return within("go back to set " + std::to_string(from) + " after: " + moved.error().what,
+                  undone.error());
   }
   (void)retire_set(pins, next->number, steps);
   return moved;
+}
+
+// All sockets have moved: programs that know one map of them only. Where they cannot be loaded, the
+// ones that know both go on serving, until the next start.
+void KernelDataplane::State::load_last_programs() {
+  auto maps = open_pinned(pins, set->directory, false);
+  if (!maps) return;
+  auto last = take_over_set(pins, set->number, std::move(*maps));
+  if (!last) return;
+  set = std::move(*last);
+  if (auto switched = switch_links(pins, programs(), steps); !switched) return;
+  (void)set->programs->repin_programs(set->directory, steps);
 }
 
 // The old set serves until the new one is whole, and no update comes in between: both hold the
@@ -132,7 +170,9 @@ Result<> KernelDataplane::grow(const Capacity& room) {
     (void)remove_building(state.pins);
     return tl::unexpected(next.error());
   }
-  return state.move_to(std::move(*next));
+  const LiveSet& old = *state.set;
+  return state.move_to(old.number, std::move(*next),
+                       [&](const std::string& name) { return old.programs->fd(name); });
 }
 
 Result<> KernelDataplane::bypass(int socket_fd) {

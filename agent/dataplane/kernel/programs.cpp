@@ -14,7 +14,10 @@
 #include <cstdio>
 #include <deque>
 
+#include "holdfast/abi/socket.h"
+// clang-format off: the skeleton needs the types
 #include "sock.skel.h"
+// clang-format on
 
 namespace holdfast::kernel {
 namespace {
@@ -45,7 +48,9 @@ std::uint64_t own_netns_cookie() {
 std::uint32_t entries_for(const std::string& name, const Capacity& capacity) {
   if (name == "frontends") return capacity.frontends;
   if (name == "pools" || name == "pool_names") return capacity.pools;
-  if (name == "slots" || name == "slot_info") return capacity.slots / HF_SLOTS_PER_LINE;
+  if (name == "slots" || name == "slot_info") {
+    return (capacity.slots + HF_SLOTS_PER_LINE - 1) / HF_SLOTS_PER_LINE;
+  }
   if (name == "service_names") return capacity.services;
   if (name == "strings") return capacity.strings;
   if (name == "meta" || name == "layout") return 1;
@@ -59,6 +64,33 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 // Maps that are in no set and not shared (the object's own data) are libbpf's to make.
 bool is_pinned(const std::string& name) {
   return contains(set_maps(), name) || contains(shared_maps(), name);
+}
+
+// The layout of the sockets before, for the programs; or no such map at all, which the verifier
+// allows, as it knows the branch dead.
+Result<> choose_moving(sock* skeleton, const Maps* from) {
+  bpf_map* before = skeleton->maps.sockets_before;
+  if (!from) {
+    if (const int status = bpf_map__set_autocreate(before, false); status != 0) {
+      return fail_errno(-status, "leave out map 'sockets_before'");
+    }
+    return {};
+  }
+  const ElementLayout& layout = from->schema.of("sockets");
+  hf_socket_offsets& offsets = skeleton->rodata->hf_before;
+#define OFFSET(field) offsets.field = layout.find(#field)->offset
+  OFFSET(endpoint);
+  OFFSET(incarnation);
+  OFFSET(dialled);
+  OFFSET(dialled_port);
+  OFFSET(protocol);
+  OFFSET(flags);
+  OFFSET(service);
+  OFFSET(dialled_at);
+#undef OFFSET
+  skeleton->rodata->hf_moving = 1;
+  const int status = bpf_map__reuse_fd(before, from->fd("sockets"));
+  return status == 0 ? Result<>{} : fail_errno(-status, "reuse map 'sockets' of the set before");
 }
 
 Result<> choose_maps(bpf_object* object, const LoadPlan& plan) {
@@ -128,10 +160,14 @@ Result<Programs> Programs::load(const LoadPlan& plan) {
   if (!programs.skeleton_) return load_failure(errno, "open the programs");
   programs.netns_cookie_ = own_netns_cookie();
   programs.reused_ = plan.reuse;
+  programs.moving_ = plan.moving_from != nullptr;
   programs.skeleton_->rodata->hf_netns_cookie = programs.netns_cookie_;
   programs.skeleton_->rodata->hf_have_retval =
       ::libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
   if (auto chosen = choose_maps(programs.skeleton_->obj, plan); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
+  if (auto chosen = choose_moving(programs.skeleton_.get(), plan.moving_from); !chosen) {
     return tl::unexpected(chosen.error());
   }
   if (const int status = sock__load(programs.skeleton_.get()); status != 0) {
@@ -144,7 +180,10 @@ Result<> Programs::pin(const std::string& directory, const Steps& steps) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const std::string name = bpf_map__name(map);
-    if (!is_pinned(name) || reused_.contains(name)) continue;
+    // libbpf gives a map that is reused the name it was made with.
+    if (!is_pinned(name) || reused_.contains(name) || map == skeleton_->maps.sockets_before) {
+      continue;
+    }
     if (auto pinned = pin_at(bpf_map__fd(map), directory + "/" + name, steps); !pinned) {
       return pinned;
     }

@@ -21,6 +21,9 @@ Result<> require_capabilities();
 struct LoadPlan {
   std::map<std::string, int> reuse;  // maps that exist, by name; the others are made
   Capacity capacity;                 // of those
+  // The sockets of the set before, where theirs is another layout: read where there is no newer
+  // state, until they have moved.
+  const Maps* moving_from = nullptr;
 };
 
 class Programs {
@@ -38,6 +41,7 @@ class Programs {
   int map_fd(const std::string& name) const;
   int fd(const std::string& program) const;
   std::uint64_t netns_cookie() const { return netns_cookie_; }
+  bool moving() const { return moving_; }  // reads sockets of the set before, too
 
  private:
   Programs() = default;
@@ -48,6 +52,7 @@ class Programs {
   std::unique_ptr<sock, Unload> skeleton_;
   std::map<std::string, int> reused_;
   std::uint64_t netns_cookie_ = 0;
+  bool moving_ = false;
 };
 
 // An error with what libbpf and the verifier said last.

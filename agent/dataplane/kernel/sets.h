@@ -5,11 +5,14 @@
 // A set is made in building_<n>, and is whole when that has been renamed to set_<n>: what is found
 // in building_<n> is never served from, and a set_<n> above `current` is where a switch that ended
 // half-way goes on to. Order: maps, content, read-back, rename; links; a grace period; stats;
-// `current`; the old set is unpinned. Every step can be done again.
+// `current`; open sockets, if their layout is another; the old set is unpinned; the programs that
+// read both layouts of sockets give way to the last. Every step can be done again.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "agent/dataplane/kernel/links.h"
 #include "agent/dataplane/kernel/maps.h"
@@ -43,6 +46,7 @@ Result<> complete_set(const Pins& pins, LiveSet& set, const Steps& steps);
 // Loads this build's programs over the maps of a set of its layout.
 Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps);
 
+Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number);
 // From a whole set to another, whatever was already done. `from` 0: no set served before.
 Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
                      const ProgramFd& programs, const Steps& steps);

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "agent/dataplane/kernel/mover.h"
 #include "agent/dataplane/kernel/sets.h"
 
 namespace holdfast::kernel {
@@ -46,11 +47,25 @@ Result<> carry_over(const Maps& from, const Maps& to) {
   return {};
 }
 
-// A set without the maps that replace the shared ones.
-Result<> share_maps(const Pins& pins, std::uint32_t number, const Steps& steps) {
+// The programs of `to` read the state of a socket in either map.
+Result<> move_from(const Pins& pins, std::uint32_t from, std::uint32_t to) {
+  const auto before = open_pinned(pins, pins.set(from), false);
+  if (!before) return tl::unexpected(before.error());
+  const auto now = open_pinned(pins, pins.set(to), false);
+  if (!now) return tl::unexpected(now.error());
+  return move_sockets(*before, *now);
+}
+
+// What a set has of its own in place of the shared maps replaces them: the sockets once those that
+// are open have moved. After `current`, since the set before is not readable without its own.
+Result<> share_maps(const Pins& pins, std::uint32_t from, std::uint32_t to, const Steps& steps) {
   for (const std::string& name : shared_maps()) {
-    const std::string own = pins.set(number) + "/" + name;
+    const std::string own = pins.set(to) + "/" + name;
     if (::access(own.c_str(), F_OK) != 0) continue;
+    if (name == "sockets" && from != 0) {
+      steps.next("move sockets");
+      if (auto moved = move_from(pins, from, to); !moved) return moved;
+    }
     steps.next("share " + name);
     if (std::rename(own.c_str(), (pins.shared() + "/" + name).c_str()) != 0) {
       return fail_errno(errno, "rename " + own);
@@ -59,14 +74,15 @@ Result<> share_maps(const Pins& pins, std::uint32_t number, const Steps& steps) 
   return {};
 }
 
-Result<> take_cut(const Pins& pins, std::uint32_t from, std::uint32_t to, const Steps& steps) {
+Result<> take_cut(const Pins& pins, std::uint32_t from, std::uint32_t to) {
   const auto before = open_pinned(pins, pins.set(from), false);
-  const auto after = open_pinned(pins, pins.set(to), false);
   if (!before) return tl::unexpected(before.error());
+  const auto after = open_pinned(pins, pins.set(to), false);
   if (!after) return tl::unexpected(after.error());
-  steps.next("carry over the stats");
   return carry_over(*before, *after);
 }
+
+}  // namespace
 
 Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number) {
   std::map<std::string, Fd> programs;
@@ -78,8 +94,6 @@ Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_
   }
   return programs;
 }
-
-}  // namespace
 
 Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps) {
   const std::string directory = pins.set(number);
@@ -105,12 +119,13 @@ Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
   if (!grace) return tl::unexpected(grace.error());
   steps.next("grace");
   if (auto waited = grace->wait(); !waited) return waited;
+  steps.next("carry over the stats");
   if (from != 0 && !steps.no_cut()) {
-    if (auto cut = take_cut(pins, from, to, steps); !cut) return cut;
+    if (auto cut = take_cut(pins, from, to); !cut) return cut;
   }
   steps.next("publish set " + std::to_string(to));
   if (auto published = publish_current(pins, to); !published) return published;
-  if (auto shared = share_maps(pins, to, steps); !shared) return shared;
+  if (auto shared = share_maps(pins, from, to, steps); !shared) return shared;
   return from != 0 ? retire_set(pins, from, steps) : Result<>{};
 }
 
@@ -121,13 +136,15 @@ Result<> settle_sets(const Pins& pins, const Steps& steps) {
   const std::vector<std::uint32_t> sets = pins.sets();
   if (sets.empty()) return {};
   const std::uint32_t newest = sets.back(), current = pins.current_set();
+  const std::uint32_t before = sets.size() > 1 ? sets[sets.size() - 2] : 0;
   if (newest > current) {
     auto programs = pinned_programs(pins, newest);
     if (!programs) return tl::unexpected(programs.error());
     const auto fd = [&](const std::string& name) { return programs->at(name).get(); };
     if (auto moved = switch_sets(pins, current, newest, fd, steps); !moved) return moved;
+  } else if (auto shared = share_maps(pins, before, newest, steps); !shared) {
+    return shared;
   }
-  if (auto shared = share_maps(pins, newest, steps); !shared) return shared;
   for (const std::uint32_t number : sets) {
     if (number == newest) continue;
     if (auto retired = retire_set(pins, number, steps); !retired) return retired;

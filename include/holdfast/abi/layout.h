@@ -18,6 +18,9 @@
   X(frontends) X(pools) X(slots) X(slot_info) X(endpoints) X(endpoint_stats)             \
   X(service_names) X(pool_names) X(endpoint_names) X(strings) X(meta) X(layout)
 #define HF_SHARED_MAPS(X) X(sockets) X(counters)
+/* The sockets of the set before, of another layout, while they move; made only then, and pinned
+ * under its own name there. */
+#define HF_MOVING_MAPS(X) X(sockets_before)
 /* clang-format on */
 
 /* In the order of the first attach: what reverses and settles a redirect before what redirects.

@@ -21,6 +21,27 @@ struct hf_socket {
 };
 HF_ABI_STRUCT(hf_socket, 40);
 
+/* Where another layout has the same fields, in bytes: given to the programs that read it. */
+struct hf_socket_offsets {
+  __u32 endpoint;
+  __u32 incarnation;
+  __u32 dialled;
+  __u32 dialled_port;
+  __u32 protocol;
+  __u32 flags;
+  __u32 service;
+  __u32 dialled_at;
+};
+HF_ABI_STRUCT(hf_socket_offsets, 32);
+
+/* One field of a state, from one layout to another, in bytes: given to the program that copies. */
+struct hf_move_row {
+  __u32 from;
+  __u32 to;
+  __u32 size;
+};
+HF_ABI_STRUCT(hf_move_row, 12);
+
 #define HF_SOCKET_LIVE 1u   /* the last connect was redirected; not yet settled in the stats */
 #define HF_SOCKET_BYPASS 2u /* the agent's own socket: never redirect */
 

@@ -49,6 +49,8 @@ std::map<std::string, Shape> shapes() {
           {"meta", array_of(sizeof(hf_meta))},
           {"layout", array_of(sizeof(hf_layout))},
           {"sockets", {BPF_MAP_TYPE_SK_STORAGE, sizeof(int), sizeof(hf_socket), BPF_F_NO_PREALLOC}},
+          {"sockets_before",
+           {BPF_MAP_TYPE_SK_STORAGE, sizeof(int), sizeof(hf_socket), BPF_F_NO_PREALLOC}},
           {"counters", {BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(__u64), 0}}};
 }
 
@@ -79,6 +81,7 @@ TEST_F(Object, MapsAreTheOnesOfTheLayout) {
 #define NAME(name) listed.insert(#name);
   HF_SET_MAPS(NAME)
   HF_SHARED_MAPS(NAME)
+  HF_MOVING_MAPS(NAME)
 #undef NAME
   const bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
