@@ -157,15 +157,16 @@ Capacity Daemon::wanted_capacity() const {
       choose(config_.capacity_endpoints, kDefaultEndpoints, endpoints, HF_MAX_ENDPOINTS));
 }
 
-// A number in the configuration is where the maps begin and as far as they go; what is `auto` grows.
+// A number in the configuration is where the maps begin and as far as they go; what is `auto`
+// grows.
 Capacity Daemon::largest_capacity() const {
   return capacity_for(config_.capacity_services ? config_.capacity_services : HF_MAX_SERVICES,
                       config_.capacity_endpoints ? config_.capacity_endpoints : HF_MAX_ENDPOINTS);
 }
 
 Result<> Daemon::open_dataplane() {
-  auto opened = KernelDataplane::open(
-      {config_.cgroup, config_.bpffs, wanted_capacity(), largest_capacity()});
+  auto opened =
+      KernelDataplane::open({config_.cgroup, config_.bpffs, wanted_capacity(), largest_capacity()});
   if (!opened) return tl::unexpected(opened.error());
   dataplane_ = std::move(*opened);
   reconciler_.emplace(*dataplane_, [this] { return catalog_->all(); });

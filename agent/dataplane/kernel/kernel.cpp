@@ -80,6 +80,13 @@ Result<> KernelDataplane::State::open_set(const Capacity& capacity) {
   took_over = number != 0;
   if (!took_over) return first_set(capacity);
   auto maps = open_pinned(pins, pins.set(number), false);
+  if (!maps && maps.error().code == Errc::incompatible) {
+    return fail(
+        Errc::incompatible,
+        maps.error().what +
+            "; it goes on serving. Run the version that made it, or `holdfast uninstall` when "
+            "connects may go without it, and start again");
+  }
   if (!maps) return tl::unexpected(maps.error());
   if (maps->schema != own_schema()) return convert_set(number, *maps);
   return take_over(number, std::move(*maps));

@@ -51,6 +51,10 @@ Result<Maps> open_pinned(const Pins& pins, const std::string& directory, bool re
     for (const std::string& name : *names) {
       const std::string path = pins.map(directory, name);
       Fd fd(::bpf_obj_get_opts(path.c_str(), &options));
+      if (!fd && errno == ENOENT && name == "layout") {
+        return fail(Errc::incompatible,
+                    "the maps in " + directory + " do not say how they are laid out");
+      }
       if (!fd) return fail_errno(errno, "open pinned map " + path);
       maps.fds.emplace(name, std::move(fd));
     }

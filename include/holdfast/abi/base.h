@@ -22,8 +22,8 @@
 #define HF_ABI_STRUCT(type, size) _Static_assert(sizeof(struct type) == (size), #type ": size")
 #endif
 
-/* Any change of a map's key, value or meaning. Pinned maps of another version are refused
- * (design: growth, layout change and upgrade are one mechanism). */
+/* Any change of a map's key, value or meaning. Pinned maps of another layout are read by the
+ * description that is in them (names.h: layout). */
 #define HF_ABI_VERSION 1
 
 /* One address form for both families: 16 bytes in network order, IPv4 as ::ffff:a.b.c.d (RFC 4291,

@@ -102,25 +102,25 @@ TEST_F(KernelHost, ASecondOneIsRefusedByItsCgroupAndByItsBpffsDirectory) {
   ASSERT_EQ(::rmdir(same_directory.cgroup.c_str()), 0);
 }
 
-TEST_F(KernelHost, MapsOfAnotherLayoutAreRefusedAndGoOnServing) {
+TEST_F(KernelHost, MapsThatDoNotSayHowTheyAreLaidOutAreRefusedAndGoOnServing) {
   serve("127.0.0.2");
   live();
   ASSERT_TRUE(say({song({"127.0.0.2"})}));
   die();
-  const Fd meta = pinned(root_ + "/current/meta");
+  const Fd layout = pinned(root_ + "/current/layout");
   const __u32 key = 0;
-  hf_meta value{};
-  ASSERT_EQ(::bpf_map_lookup_elem(meta.get(), &key, &value), 0);
-  value.abi_version = 99;
-  ASSERT_EQ(::bpf_map_update_elem(meta.get(), &key, &value, BPF_ANY), 0);
+  hf_layout good{}, damaged{};
+  ASSERT_EQ(::bpf_map_lookup_elem(layout.get(), &key, &good), 0);
+  damaged = good;
+  damaged.text[0] = '?';
+  ASSERT_EQ(::bpf_map_update_elem(layout.get(), &key, &damaged, BPF_ANY), 0);
   const auto opened = KernelDataplane::open(options());
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::incompatible);
-  EXPECT_THAT(opened.error().what, HasSubstr("99"));
+  EXPECT_THAT(opened.error().what, HasSubstr("layout"));
   EXPECT_THAT(opened.error().what, HasSubstr("holdfast uninstall")) << "says what to do";
   EXPECT_EQ(reached("10.96.0.1"), "127.0.0.2");
-  value.abi_version = HF_ABI_VERSION;
-  ASSERT_EQ(::bpf_map_update_elem(meta.get(), &key, &value, BPF_ANY), 0);
+  ASSERT_EQ(::bpf_map_update_elem(layout.get(), &key, &good, BPF_ANY), 0);
   EXPECT_TRUE(KernelDataplane::open(options()));
 }
 
