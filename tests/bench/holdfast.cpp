@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "holdfast/abi/socket.h"  // before the skeleton, which has its structs
+
 #include "bench_lookup.skel.h"
 #include "holdfast/abi/layout.h"
 #include "tests/bench/figures.h"

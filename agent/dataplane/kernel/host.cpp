@@ -18,6 +18,7 @@
 #include "agent/base/fd.h"
 #include "agent/dataplane/kernel/grace.h"
 #include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/links.h"
 #include "agent/dataplane/kernel/pins.h"
 #include "agent/dataplane/kernel/programs.h"
 #include "agent/host/system.h"
@@ -149,10 +150,10 @@ void read_foreign(const Pins& pins, host::CgroupFacts& facts) {
   }
 }
 
-void read_meta(const Pins& pins, host::PinFacts& facts) {
-  const Fd fd(::bpf_obj_get(pins.map("meta").c_str()));
+void read_meta(const std::string& path, host::PinFacts& facts) {
+  const Fd fd(::bpf_obj_get(path.c_str()));
   if (!fd) {
-    facts.problem = pins.map("meta") + ": " + std::strerror(errno);
+    facts.problem = path + ": " + std::strerror(errno);
     return;
   }
   bpf_map_info info{};
@@ -215,11 +216,11 @@ host::PinFacts read_pin_facts(const std::string& bpffs) {
     facts.problem = bpffs + ": " + std::strerror(errno);
     return facts;
   }
-  facts.present = pins.exist();
+  facts.present = pins.current_set() != 0;
   if (!facts.present) return facts;
   std::error_code error;
   facts.set = std::filesystem::read_symlink(pins.current(), error).string();
-  read_meta(pins, facts);
+  read_meta(pins.map(pins.set(pins.current_set()), "meta"), facts);
   for (const ProgramStatus& link : link_status(pins)) {
     const bool pinned = ::access(pins.link(link.name).c_str(), F_OK) == 0;
     facts.links.push_back({link.name, pinned, link.attached});

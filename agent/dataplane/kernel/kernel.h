@@ -25,7 +25,7 @@ struct KernelOptions {
   std::string cgroup = "auto";         // a cgroup2 directory; auto: the root in the mount table
   std::string bpffs;                   // our directory; its parent must be on bpffs
   Capacity capacity;                   // for maps that do not exist yet; existing ones keep theirs
-  Capacity limit;                      // of growth; what exists may be larger, and stays so
+  Capacity limit = {};                 // of growth; what exists may be larger, and stays so
   const KernelTrial* trial = nullptr;  // outlives the dataplane
 };
 
