@@ -35,7 +35,7 @@ std::string environment(const char* name) {
 }
 
 void limit_waiting(const Fd& socket) {
-  const timeval limit{5, 0};  // less than the client's, so that it hears what failed
+  const timeval limit{8, 0};  // two of them are less than the client's: it hears what failed
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
@@ -53,8 +53,9 @@ std::string ask(const Upstream& upstream) {
   std::array<char, 256> part;
   for (ssize_t got; (got = ::recv(socket.get(), part.data(), part.size(), 0)) > 0;)
     text.append(part.data(), static_cast<std::size_t>(got));
+  if (text.empty()) return "failed: " + upstream.name + ": no answer: " + std::strerror(errno);
   if (!text.starts_with(upstream.name + " "))
-    return "failed: " + upstream.name + ": answered by \"" + text + "\"";
+    return "failed: " + upstream.name + ": answered by " + text;
   return text;
 }
 

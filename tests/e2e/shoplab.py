@@ -35,7 +35,7 @@ def libraries(program):
 def peer_image(path, bin_directory):
     programs = {f"bin/{name}": bin_directory / name for name in ("pod_peer", "churn_load")}
     needed = {key: value for one in programs.values() for key, value in libraries(one).items()}
-    return images.write_image(path, PEER, {**images.busybox_files(), **programs, **needed}, ["/bin/pod_peer"], ["LIMIT_SECONDS=10"])
+    return images.write_image(path, PEER, {**images.busybox_files(), **programs, **needed}, ["/bin/pod_peer"], ["LIMIT_SECONDS=20"])
 
 
 def field(path):
