@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -53,6 +54,17 @@ class Reader {
   std::string text();
   // A count of elements of at least `least` bytes each: never more than the bytes left can hold.
   std::uint32_t count(std::size_t least);
+  // One byte that must be one of `known`, as an enumerator or a flag is.
+  template <class T>
+  T one_of(std::initializer_list<T> known) {
+    // Compared as a number: T may not be able to hold another value.
+    const auto value = number<std::uint8_t>();
+    for (const T one : known) {
+      if (static_cast<std::uint8_t>(one) == value) return one;
+    }
+    good_ = false;
+    return *known.begin();
+  }
   bool good() const { return good_; }
   bool at_end() const { return bytes_.empty(); }
 

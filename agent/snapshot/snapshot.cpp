@@ -76,14 +76,15 @@ Pool get_pool(Reader& reader) {
   Pool pool;
   pool.port_name = reader.text();
   pool.service_port = reader.number<std::uint16_t>();
-  pool.protocol = static_cast<Protocol>(reader.number<std::uint8_t>());
-  pool.family = reader.number<std::uint8_t>();
+  pool.protocol = reader.one_of({Protocol::tcp, Protocol::udp, Protocol::sctp});
+  pool.family = reader.one_of<std::uint8_t>({4, 6});
   for (std::uint32_t left = reader.count(20); left > 0 && reader.good(); --left) {
     Frontend frontend;
     reader.raw(frontend.address.bytes.data(), frontend.address.bytes.size());
     frontend.port = reader.number<std::uint16_t>();
-    frontend.kind = static_cast<FrontendKind>(reader.number<std::uint8_t>());
-    frontend.host_scope = reader.number<std::uint8_t>();
+    frontend.kind = reader.one_of({FrontendKind::cluster_ip, FrontendKind::node_port,
+                                   FrontendKind::external_ip, FrontendKind::load_balancer});
+    frontend.host_scope = reader.one_of({false, true});
     pool.frontends.push_back(frontend);
   }
   for (std::uint32_t left = reader.count(kEndpointBytes); left > 0 && reader.good(); --left) {
@@ -111,8 +112,9 @@ GuardMemory::Entry get_entry(Reader& reader) {
   service.key.name = reader.text();
   service.created_at = reader.number<std::int64_t>();
   service.origin = Text(reader.text());
-  service.policy.no_endpoints = static_cast<hf_no_endpoints>(reader.number<std::uint8_t>());
-  service.policy.guard = static_cast<GuardMode>(reader.number<std::uint8_t>());
+  service.policy.no_endpoints =
+      reader.one_of({HF_EMPTY_REFUSE, HF_EMPTY_PASS, HF_EMPTY_UNREACHABLE});
+  service.policy.guard = reader.one_of({GuardMode::hold, GuardMode::trust});
   const auto bits = reader.number<std::uint8_t>();
   for (std::uint32_t left = reader.count(16); left > 0 && reader.good(); --left) {
     service.pools.push_back(get_pool(reader));

@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <functional>
+#include <memory>
+
 #include "tests/unit/builders.h"
 #include "tests/unit/snapshot/sealed.h"
 
@@ -184,6 +187,32 @@ TEST(Snapshot, DamageUnderARightChecksumNeverCrashes) {
     ASSERT_FALSE(cut) << "cut at " << at;
   }
   EXPECT_GT(refused, 0u);
+}
+
+// Found by the fuzz target: such a value went on into the catalog.
+TEST(Snapshot, AValueThatNoEnumeratorHasIsDamage) {
+  const auto refuse = [](const char* what, const std::function<void(Service&)>& change) {
+    Service service;
+    service.key = {"default", "song"};
+    service.pools.resize(1);
+    service.pools[0].frontends.resize(1);
+    Snapshot snapshot;
+    snapshot.sources = {{"kube", {{{std::make_shared<const Service>(service)}}}}};
+    ASSERT_TRUE(decode(encode(snapshot)));
+    change(service);
+    snapshot.sources[0].memory.services[0].admitted = std::make_shared<const Service>(service);
+    const auto decoded = decode(encode(snapshot));
+    ASSERT_FALSE(decoded) << what;
+    EXPECT_EQ(decoded.error().code, Errc::invalid) << what;
+  };
+  refuse("family", [](Service& one) { one.pools[0].family = 5; });
+  refuse("protocol", [](Service& one) { one.pools[0].protocol = static_cast<Protocol>(1); });
+  refuse("kind",
+         [](Service& one) { one.pools[0].frontends[0].kind = static_cast<FrontendKind>(9); });
+  refuse("guard", [](Service& one) { one.policy.guard = static_cast<GuardMode>(2); });
+  refuse("no_endpoints", [](Service& one) {
+    one.policy.no_endpoints = static_cast<hf_no_endpoints>(HF_EMPTY_UNREACHABLE + 1);
+  });
 }
 
 TEST(Snapshot, AnotherFormatIsSaidToBeIncompatibleAndNotDamaged) {
