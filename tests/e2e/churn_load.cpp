@@ -17,6 +17,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -169,16 +170,17 @@ std::string read_all(const Fd& socket) {
   return text;
 }
 
-// LIMIT_SECONDS: how long a connect or an answer may take before it counts as failed, 3 by default.
-// More where slowness proves nothing: pods on a machine that others use too.
-time_t limit_seconds() {
-  const char* value = std::getenv("LIMIT_SECONDS");
-  return value == nullptr ? 3 : std::atoi(value);
+// What the environment may say, where others need the machine too: LIMIT_SECONDS, how long a
+// connect or an answer may take before it counts as failed, and PAUSE_MS, how long a client rests
+// after each.
+int setting(const char* name, int otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::atoi(value);
 }
 
 void dial(const Target& target, Counts& counts) {
   const Fd socket(::socket(target.family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  static const timeval limit{limit_seconds(), 0};
+  static const timeval limit{setting("LIMIT_SECONDS", 3), 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   const linger reset{1, 0};  // leaves no TIME_WAIT behind, so that local ports last
@@ -217,9 +219,13 @@ int load(std::size_t threads, const std::vector<Target>& targets) {
   Counts counts;
   std::atomic<bool> stop{false};
   std::vector<std::thread> clients;
+  const std::chrono::milliseconds pause(setting("PAUSE_MS", 0));
   for (std::size_t thread = 0; thread < threads; ++thread) {
     clients.emplace_back([&, next = thread]() mutable {
-      while (!stop) dial(targets[next++ % targets.size()], counts);
+      while (!stop) {
+        dial(targets[next++ % targets.size()], counts);
+        if (pause.count() > 0) std::this_thread::sleep_for(pause);
+      }
     });
   }
   for (std::string line; std::getline(std::cin, line);) print(counts);

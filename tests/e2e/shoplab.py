@@ -35,7 +35,7 @@ def libraries(program):
 def peer_image(path, bin_directory):
     programs = {f"bin/{name}": bin_directory / name for name in ("pod_peer", "churn_load")}
     needed = {key: value for one in programs.values() for key, value in libraries(one).items()}
-    return images.write_image(path, PEER, {**images.busybox_files(), **programs, **needed}, ["/bin/pod_peer"], ["LIMIT_SECONDS=20"])
+    return images.write_image(path, PEER, {**images.busybox_files(), **programs, **needed}, ["/bin/pod_peer"], ["LIMIT_SECONDS=20", "PAUSE_MS=10"])
 
 
 def field(path):
@@ -49,8 +49,8 @@ def container(name):
         "name": name, "image": PEER, "imagePullPolicy": "Never", "args": [name, str(PORT), *upstreams],
         "env": [{"name": "POD", **field("metadata.name")}, {"name": "NODE", **field("spec.nodeName")}],
         "ports": [{"name": "peer", "containerPort": PORT}], "resources": SHARE,
-        "readinessProbe": {"tcpSocket": {"port": "peer"}, "periodSeconds": 1},
-        "lifecycle": {"preStop": {"sleep": {"seconds": 6}}}}
+        "readinessProbe": {"tcpSocket": {"port": "peer"}, "periodSeconds": 1, "timeoutSeconds": 5},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 10}}}}
 
 
 def deployment(name, replicas=2):
@@ -60,7 +60,7 @@ def deployment(name, replicas=2):
         "replicas": replicas, "selector": {"matchLabels": {"app": name}},
         "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "template": {"metadata": {"labels": {"app": name}}, "spec": {
-            "terminationGracePeriodSeconds": 20, "topologySpreadConstraints": [spread], "containers": [container(name)]}}}}
+            "terminationGracePeriodSeconds": 30, "topologySpreadConstraints": [spread], "containers": [container(name)]}}}}
 
 
 def static_pod(name, app, labels):
@@ -115,7 +115,7 @@ class Pod:
 
     def ask(self, address, times=1):
         """What a service says, as often as asked; no line for a connect that failed."""
-        script = f"for i in $(seq {times}); do timeout 2 nc {address} 80 </dev/null; echo; done"
+        script = f"for i in $(seq {times}); do timeout 10 nc {address} 80 </dev/null; echo; done"
         return [line for line in self.run("ask", "/bin/sh", "-c", script).stdout.splitlines() if line]
 
 
@@ -148,28 +148,34 @@ class Client(Pod):
 class ShopLab:
     def __init__(self, bin_directory, kube_proxy=False, say=lambda text: None):
         self.bin, self.kube_proxy, self.say = pathlib.Path(bin_directory).resolve(), kube_proxy, say
-        self.clients, self.nodes = [], Nodes(2)
+        self.clients, self.image, self.nodes = [], None, Nodes(2)
         self.plane, self.directory = self.nodes.plane, self.nodes.directory
 
     def __enter__(self):
         try:
             return self.start()
         except BaseException:
-            self.nodes.remove()
+            self.remove()
             raise
 
     def __exit__(self, *_):
+        self.remove()
+
+    def remove(self):
+        if self.image and self.image.poll() is None:
+            self.image.kill()
+            self.image.wait()
         self.nodes.remove()
 
     def start(self):
         agent = self.directory / "agent.tar"
-        image = subprocess.Popen([ROOT / "scripts/image", "--bin", self.bin, "--output", agent], stdout=subprocess.DEVNULL)
+        self.image = subprocess.Popen([ROOT / "scripts/image", "--bin", self.bin, "--output", agent], stdout=subprocess.DEVNULL)
         nodes = self.nodes.start()
         self.say("two nodes are Ready")
         if self.kube_proxy:
             for node in nodes.nodes:
                 node.start_kube_proxy()
-        if image.wait():
+        if self.image.wait():
             raise RuntimeError("scripts/image failed")
         for tar in (agent, peer_image(self.directory / "peer.tar", self.bin)):
             nodes.load_image(tar)
