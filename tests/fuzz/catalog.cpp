@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any text as a catalog file: parsed, decoded, assembled. What comes of it is well formed, and each
+// problem says where it is.
+#include "agent/sources/kubernetes/objects.h"
+#include "tests/fuzz/well_formed.h"
+
+namespace {
+
+using namespace holdfast;
+
+constexpr const char* kFile = "catalog.yaml";
+
+void expect_placed(const std::vector<Problem>& problems) {
+  for (const Problem& one : problems) {
+    fuzz::expect(one.file == kFile && one.line >= 1 && one.column >= 1, "a problem has a place");
+    fuzz::expect(!one.message.empty(), "a problem says what it is");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const ParseOutcome parsed = parse_documents(text, kFile);
+  if (parsed.problem) expect_placed({*parsed.problem});
+  kubernetes::Objects objects;
+  std::vector<Problem> problems;
+  for (const Value& document : parsed.documents)
+    kubernetes::decode(document, kFile, objects, problems);
+  const auto services = kubernetes::assemble({&objects}, {"node-0"}, problems);
+  expect_placed(problems);
+  for (const ServicePtr& one : services) fuzz::expect_well_formed(*one);
+  return 0;
+}
