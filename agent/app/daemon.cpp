@@ -18,7 +18,6 @@ namespace {
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kSnapshotInterval = 10s;  // design.md 4.8
 constexpr auto kVerifyInterval = 60s;
 constexpr auto kCollectInterval = 1s;
 constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
@@ -44,7 +43,7 @@ void after(boost::asio::steady_timer& timer, steady_clock::duration delay, Work 
 Daemon::Daemon(boost::asio::io_context& loop, Config config)
     : loop_(loop),
       config_(std::move(config)),
-      store_(config_.state_dir),
+      snapshots_(loop, config_.state_dir, config_.node_name, [this] { return take_snapshot(); }),
       // A socket that cannot be marked is probed all the same: endpoints are no frontends.
       prober_(
           loop, config_.guard.probe,
@@ -59,7 +58,6 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       retry_timer_(loop),
       collect_timer_(loop),
       verify_timer_(loop),
-      snapshot_timer_(loop),
       watchdog_timer_(loop),
       first_words_timer_(loop),
       waiters_timer_(loop),
@@ -74,10 +72,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
 Daemon::~Daemon() = default;
 
 Result<> Daemon::start() {
-  if (auto opened = store_.open(); !opened) return opened;
-  std::vector<std::string> notes;
-  auto loaded = store_.load(notes);
-  for (const std::string& note : notes) log::warn(note);
+  auto loaded = snapshots_.start();
   if (!loaded) return tl::unexpected(loaded.error());
   last_snapshot_ = std::move(*loaded);
   const SourceSurroundings surroundings{loop_, config_.node_name,
@@ -98,7 +93,7 @@ Result<> Daemon::start() {
   if (known) {
     if (auto opened = open_dataplane(); !opened) return opened;
   } else {
-    catalog_.emplace(ranks(), 0);
+    catalog_.emplace(ranks(), snapshots_.highest());
     after(first_words_timer_, kFirstWords, [this] { after_sources_spoke(); });
   }
   if (auto listening = start_admin(); !listening) return listening;
@@ -179,7 +174,7 @@ Result<> Daemon::open_dataplane() {
 }
 
 void Daemon::restore_last_known_good(const Restored& restored) {
-  catalog_.emplace(ranks(), restored.generation);
+  catalog_.emplace(ranks(), std::max(restored.generation, snapshots_.highest()));
   catalog_->restore(restored.tombstones, restored.sitting);
   for (SourceState& source : sources_) {
     const auto memory = restored.sources.find(source.name);
@@ -187,6 +182,7 @@ void Daemon::restore_last_known_good(const Restored& restored) {
     const auto admitted = source.guard.restore(memory->second, steady_clock::now());
     program(catalog_->apply(source.name, admitted));
   }
+  if (restored.from_maps == 0) snapshots_.unchanged();
   if (restored.from_maps + restored.from_files == 0) return;
   log::info(fmt::format("restored generation {}: {} services from the maps, {} from the snapshot",
                         restored.generation, restored.from_maps, restored.from_files));
@@ -210,6 +206,7 @@ void Daemon::start_sources() {
     source.source->start(
         [this, &source](const SourceUpdate& update) { on_update(source, update); });
   }
+  if (last_snapshot_) last_snapshot_->sources = {};  // the guards have it
 }
 
 void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
@@ -231,6 +228,7 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   const bool first = update.complete && !source.complete;
   source.complete = source.complete || update.complete;
   carry(source, source.guard.admit(update, steady_clock::now()));
+  if (first) schedule_snapshot();  // confirmed, though nothing may have changed
   if (update.received != TimePoint{}) sync_duration_.observe(steady_clock::now() - update.received);
   for (const std::string& time : update.trigger_times) {
     if (const auto triggered = telemetry::parse_time(time))
@@ -356,33 +354,24 @@ void Daemon::verify_maps() {
   after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
 }
 
-// The first complete generation of a life is written at once, later ones at most every 10 s.
 void Daemon::schedule_snapshot() {
-  if (snapshot_due_ || !reconciler_) return;
-  const bool spoke = std::all_of(sources_.begin(), sources_.end(),
-                                 [](const SourceState& source) { return source.complete; });
-  const bool first = spoke && (!last_snapshot_ || snapshot_timer_.expiry() == TimePoint{});
-  snapshot_due_ = true;
-  after(snapshot_timer_, first ? 0s : kSnapshotInterval, [this] {
-    snapshot_due_ = false;
-    write_snapshot();
-  });
+  if (!reconciler_) return;
+  snapshots_.changed(std::all_of(sources_.begin(), sources_.end(),
+                                 [](const SourceState& source) { return source.complete; }));
 }
 
-void Daemon::write_snapshot() {
-  if (!reconciler_ || !catalog_ || catalog_->number() == 0) return;
+std::optional<Snapshot> Daemon::take_snapshot() const {
+  if (!reconciler_ || !catalog_ || catalog_->number() == 0) return std::nullopt;
   Snapshot snapshot;
   snapshot.generation = catalog_->number();
   snapshot.written_at = std::time(nullptr);
+  snapshot.node = config_.node_name;
   for (const SourceState& source : sources_) {
-    snapshot.sources.push_back({source.name, source.guard.memory(), source.source->memory()});
+    const std::string way = source.source->memory();
+    snapshot.sources.push_back({source.name, source.guard.memory(), way, cluster_of(way)});
   }
   snapshot.tombstones = catalog_->tombstones();
-  if (auto saved = store_.save(snapshot); !saved) {
-    log::error("snapshot: " + saved.error().what);
-    return;
-  }
-  last_snapshot_ = Snapshot{snapshot.generation, snapshot.written_at, {}, {}};
+  return snapshot;
 }
 
 void Daemon::feed_watchdog() {
@@ -402,7 +391,7 @@ void Daemon::stop(std::optional<Error> failure) {
   failure_ = std::move(failure);
   notify("STOPPING=1");
   for (SourceState& source : sources_) source.source->stop();
-  write_snapshot();
+  snapshots_.stop();
   prober_.stop();
   admin_.stop();
   loop_.stop();

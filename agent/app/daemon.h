@@ -14,6 +14,7 @@
 
 #include "agent/admin/http.h"
 #include "agent/app/restore.h"
+#include "agent/app/snapshots.h"
 #include "agent/base/result.h"
 #include "agent/catalog/catalog.h"
 #include "agent/config/config.h"
@@ -77,7 +78,7 @@ class Daemon {
   void collect_endpoints();
   void verify_maps();
   void schedule_snapshot();
-  void write_snapshot();
+  std::optional<Snapshot> take_snapshot() const;
   void feed_watchdog();
   void on_signal(int signal);
   void stop(std::optional<Error> failure);
@@ -91,8 +92,8 @@ class Daemon {
 
   boost::asio::io_context& loop_;
   Config config_;
-  SnapshotStore store_;
-  std::optional<Snapshot> last_snapshot_;
+  Snapshots snapshots_;
+  std::optional<Snapshot> last_snapshot_;  // what this life started from
   std::vector<SourceState> sources_;
   std::optional<Catalog> catalog_;
   std::unique_ptr<KernelDataplane> dataplane_;
@@ -102,9 +103,8 @@ class Daemon {
   admin::Server admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
-      snapshot_timer_, watchdog_timer_, first_words_timer_, waiters_timer_;
+      watchdog_timer_, first_words_timer_, waiters_timer_;
   bool attached_ = false;
-  bool snapshot_due_ = false;  // the timer runs
   bool stopping_ = false;
   std::chrono::milliseconds retry_delay_{500};
   telemetry::Distribution apply_duration_, sync_duration_, programming_duration_;

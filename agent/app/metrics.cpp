@@ -49,11 +49,18 @@ void MetricsReport::generations(telemetry::Page& page) const {
   page.add(daemon_.apply_duration_);
   page.add(daemon_.sync_duration_);
   page.add(daemon_.programming_duration_);
-  if (!daemon_.last_snapshot_) return;
+  const Snapshots& snapshots = daemon_.snapshots_;
+  page.counter("holdfast_snapshots_written_total", "Snapshots written by this process.",
+               static_cast<double>(snapshots.writes()));
+  page.counter("holdfast_snapshot_errors_total", "Snapshots that could not be written.",
+               static_cast<double>(snapshots.errors()));
+  page.gauge("holdfast_snapshots_untrusted", "Snapshots that were not trusted at the start.",
+             static_cast<double>(snapshots.untrusted().size()));
+  if (!snapshots.newest()) return;
   page.gauge("holdfast_snapshot_generation", "Generation of the newest snapshot.",
-             static_cast<double>(daemon_.last_snapshot_->generation));
+             static_cast<double>(snapshots.newest()->generation));
   page.gauge("holdfast_snapshot_timestamp_seconds", "When it was written, since the epoch.",
-             static_cast<double>(daemon_.last_snapshot_->written_at));
+             static_cast<double>(snapshots.newest()->at));
 }
 
 // Family by family, as the format wants it.

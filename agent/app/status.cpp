@@ -64,15 +64,24 @@ value StatusReport::status() const {
   report["conflicts"] = daemon_.catalog_ ? daemon_.catalog_->conflicts().size() : 0;
   report["last_error"] = daemon_.reconciler_ ? daemon_.reconciler_->status().last_error : "";
   report["repairs"] = daemon_.reconciler_ ? daemon_.reconciler_->status().repairs : 0;
-  if (daemon_.last_snapshot_) {
-    const system_clock::time_point written{
-        std::chrono::seconds(daemon_.last_snapshot_->written_at)};
-    report["snapshot"] = object{{"generation", daemon_.last_snapshot_->generation},
-                                {"age_seconds", seconds_since(written)}};
-  } else {
-    report["snapshot"] = nullptr;
-  }
+  report["snapshot"] = snapshot();
   return report;
+}
+
+// null: there is none, and nothing is wrong.
+value StatusReport::snapshot() const {
+  const Snapshots& snapshots = daemon_.snapshots_;
+  const auto& newest = snapshots.newest();
+  if (!newest && snapshots.last_error().empty() && snapshots.untrusted().empty()) return nullptr;
+  object row{{"generation", nullptr}, {"age_seconds", nullptr}};
+  if (newest) {
+    row["generation"] = newest->generation;
+    row["age_seconds"] = seconds_since(system_clock::time_point(std::chrono::seconds(newest->at)));
+  }
+  row["last_error"] = snapshots.last_error();
+  row["errors"] = snapshots.errors();
+  row["untrusted"] = array(snapshots.untrusted().begin(), snapshots.untrusted().end());
+  return row;
 }
 
 object StatusReport::source(const SourceState& state) const {

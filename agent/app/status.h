@@ -19,6 +19,7 @@ class StatusReport {
 
  private:
   boost::json::object source(const SourceState& state) const;
+  boost::json::value snapshot() const;
 
   const Daemon& daemon_;
 };

@@ -68,7 +68,7 @@ void print_bash(std::ostream& out, const Options& options) {
          "  for ((index = 1; index < COMP_CWORD; index++)); do\n"
          "    word=${COMP_WORDS[index]}\n"
          "    case $word in\n"
-         "      -h|--help|--no-headers|--all|--force) continue ;;\n"
+         "      -h|--help|--no-headers|--all|--force|--force-identity) continue ;;\n"
          "      -*) index=$((index + 1)); continue ;;\n";
   for (const auto& [name, alias] : aliases())
     out << "      " << alias << ") word=" << name << " ;;\n";
@@ -77,7 +77,8 @@ void print_bash(std::ostream& out, const Options& options) {
          "  done\n"
          "  case $path in\n";
   print_level(out, "", bash_words);
-  out << "    'check catalog'*|'check config') COMPREPLY=($(compgen -f -- \"$current\")); return "
+  out << "    'check catalog'*|'check config'|'snapshot show'|'snapshot export'|'snapshot import') "
+         "COMPREPLY=($(compgen -f -- \"$current\")); return "
          ";;\n"
          "  esac\n"
          "  [[ $current == -* ]] && next='"

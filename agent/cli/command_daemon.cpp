@@ -48,9 +48,18 @@ void describe(std::ostream& out, const json::object& report) {
     line("last error  ", cell(*error));
   }
   const auto& snapshot = report.at("snapshot");
-  line("snapshot    ", snapshot.is_null() ? "none"
-                                          : "generation " + cell(snapshot.at("generation")) + ", " +
-                                                cell(snapshot.at("age_seconds")) + " s old");
+  if (snapshot.is_null()) return line("snapshot    ", "none");
+  line("snapshot    ", snapshot.at("generation").is_null()
+                           ? "none"
+                           : "generation " + cell(snapshot.at("generation")) + ", " +
+                                 cell(snapshot.at("age_seconds")) + " s old");
+  if (const auto* error = snapshot.as_object().if_contains("last_error");
+      error && cell(*error) != "-") {
+    line("  NOT WRITTEN  ", cell(*error));
+  }
+  if (const auto* untrusted = snapshot.as_object().if_contains("untrusted")) {
+    for (const auto& one : untrusted->as_array()) line("  not trusted  ", cell(one));
+  }
 }
 
 // For people: what the members of a hold mean, in its state, its reason and one column more.

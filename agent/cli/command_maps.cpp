@@ -186,7 +186,8 @@ int pool_list(const Env& env, const Options& options) {
 int map_list(const Env& env, const Options& options) {
   return with_maps(env, options, [&](const MapsView& maps) {
     print_rows(env.out, options.rendering, map_rows(maps),
-               {{"NAME", "name"}, {"USED", "used"}, {"CAPACITY", "capacity"}, {"SET", "set"}}, {"name"});
+               {{"NAME", "name"}, {"USED", "used"}, {"CAPACITY", "capacity"}, {"SET", "set"}},
+               {"name"});
     return kOk;
   });
 }

@@ -23,6 +23,8 @@ struct Options {
   bool all = false;                    // --all
   bool force = false;                  // --force
   std::string file;                    // --file
+  bool force_identity = false;         // --force-identity
+  std::uint64_t generation = 0;        // --generation; 0: the newest
   std::string protocol = "tcp";
   Exit failure = kFailed;                 // what an error exits with
   std::vector<std::string> global_flags;  // "--config": for completion
@@ -36,7 +38,7 @@ struct Command {
       arguments;  // for the usage line: "ADDRESS:PORT"; "" none, "X..." many, "[X]" optional
   std::string help;
   Function run;
-  std::vector<std::string> flags;  // of --all, --force, --protocol, --file
+  std::vector<std::string> flags;  // of those in run.cpp: "--all"
   bool needs_config = true;        // false: runs also when the configuration does not load
   Exit failure = kFailed;          // of an error; `diff` says "differs" by 1, and so needs another
 };
@@ -68,6 +70,10 @@ int diff(const Env&, const Options&);
 int check_host(const Env&, const Options&);
 int check_catalog(const Env&, const Options&);
 int check_config(const Env&, const Options&);
+int snapshot_list(const Env&, const Options&);
+int snapshot_show(const Env&, const Options&);
+int snapshot_export(const Env&, const Options&);
+int snapshot_import(const Env&, const Options&);
 int uninstall(const Env&, const Options&);
 int version(const Env&, const Options&);
 int completion_bash(const Env&, const Options&);

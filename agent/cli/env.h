@@ -2,6 +2,8 @@
 // The CLI's edges in one struct, so that it runs whole inside a unit test.
 #pragma once
 
+#include <cstdint>
+#include <ctime>
 #include <functional>
 #include <iosfwd>
 #include <map>
@@ -38,6 +40,7 @@ struct Env {
   std::function<Result<std::vector<std::string>>(const std::string& bpffs, bool force)> uninstall;
   std::function<host::Facts(const Config&)> host_facts;  // all but `daemon` and `config_*`
   std::function<std::string()> log_lines;                // the daemon's last; "": none to be had
+  std::function<std::int64_t()> now = [] { return std::int64_t{std::time(nullptr)}; };  // epoch
 };
 
 Env real_env(std::ostream& out, std::ostream& err, char** environment);

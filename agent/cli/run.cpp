@@ -5,6 +5,7 @@
 #include <map>
 #include <ostream>
 
+#include "agent/base/host.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/suggest.h"
 
@@ -29,12 +30,27 @@ void add_globals(CLI::App& app, Globals& globals, Options& options) {
   app.add_option("--bpffs", globals.flags.bpffs, "directory on bpffs that holds the maps");
   app.add_option("--state-dir", globals.flags.state_dir, "directory of the snapshots");
   app.add_option("--admin-socket", globals.flags.admin_socket, "unix socket of holdfastd");
+  app.add_option("--node-name", globals.flags.node_name, "this node's name, as holdfastd has it");
   app.add_option("-o,--output", globals.format, "table, wide, json, yaml or name")
       ->check(CLI::IsMember({"table", "wide", "json", "yaml", "name"}));
   app.add_option("-n,--namespace", options.name_space, "only services of this namespace");
   app.add_flag("--no-headers", globals.no_headers, "tables without their first line");
   app.add_option("--timeout", options.timeout, "seconds to wait for holdfastd")
       ->check(CLI::Range(1, 3600));
+}
+
+void add_flag(CLI::App& app, const std::string& flag, Options& options) {
+  if (flag == "--all") app.add_flag(flag, options.all, "every hold");
+  if (flag == "--force") app.add_flag(flag, options.force, "also while holdfastd runs");
+  if (flag == "--file")
+    app.add_option("-f,--file", options.file, "where to write it; -: standard output");
+  if (flag == "--force-identity")
+    app.add_flag(flag, options.force_identity, "also of another node or cluster");
+  if (flag == "--generation")
+    app.add_option(flag, options.generation, "this one; default: the newest that is good")
+        ->check(CLI::PositiveNumber);
+  if (flag == "--protocol")
+    app.add_option(flag, options.protocol, "tcp or udp")->check(CLI::IsMember({"tcp", "udp"}));
 }
 
 // "a" or "a b": one nested subcommand a word.
@@ -66,16 +82,7 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
     option->expected(optional ? 0 : 1, many ? CLI::detail::expected_max_vector_size : 1);
     if (!optional) option->required();
   }
-  for (const std::string& flag : command.flags) {
-    if (flag == "--all") at->add_flag("--all", options.all, "every hold");
-    if (flag == "--force") at->add_flag("--force", options.force, "also while holdfastd runs");
-    if (flag == "--file")
-      at->add_option("-f,--file", options.file, "where to write it; -: standard output");
-    if (flag == "--protocol") {
-      at->add_option("--protocol", options.protocol, "tcp or udp")
-          ->check(CLI::IsMember({"tcp", "udp"}));
-    }
-  }
+  for (const std::string& flag : command.flags) add_flag(*at, flag, options);
   return at;
 }
 
@@ -108,6 +115,7 @@ int run_command(const Env& env, const Command& command, const Globals& globals, 
     options.config_problem = config.error().what;
   apply(overrides_from_environment(env.variables), options.config);
   apply(globals.flags, options.config);
+  if (options.config.node_name.empty()) options.config.node_name = host_name();
   try {
     return command.run(env, options);
   } catch (const std::exception& error) {  // Boost.JSON: an answer of another shape

@@ -38,7 +38,8 @@ std::string join(const std::string& path, const std::string& word) {
 }  // namespace
 
 const std::set<std::string>& flags_without_value() {
-  static const std::set<std::string> flags = {"-h", "--help", "--no-headers", "--all", "--force"};
+  static const std::set<std::string> flags = {"-h",    "--help",  "--no-headers",
+                                              "--all", "--force", "--force-identity"};
   return flags;
 }
 

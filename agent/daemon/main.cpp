@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // holdfastd: flags -> configuration -> agent/app. Exit: 0 stopped or valid, 1 failed, 2 usage.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
@@ -10,6 +8,7 @@
 
 #include "agent/app/daemon.h"
 #include "agent/app/log.h"
+#include "agent/base/host.h"
 #include "agent/config/config.h"
 #include "agent/dataplane/kernel/kernel.h"
 
@@ -28,11 +27,6 @@ std::map<std::string, std::string> environment() {
     }
   }
   return result;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
 }
 
 int run(Config config) {

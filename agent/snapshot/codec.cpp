@@ -1,57 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/snapshot/codec.h"
 
-#include <cstring>
-
 namespace holdfast::snapshot {
 
-void Writer::text(const std::string& value) {
-  const auto [known, fresh] = known_.emplace(value, static_cast<std::uint32_t>(table_.size()));
-  if (fresh) table_.push_back(value);
-  number(known->second);
+std::uint32_t TextNumbers::of(std::string_view text) {
+  const auto [known, fresh] = known_.emplace(text, static_cast<std::uint32_t>(table_.size()));
+  if (fresh) table_.push_back(text);
+  return known->second;
 }
 
-std::string Writer::finish() {
-  Writer head;
-  head.number(static_cast<std::uint32_t>(table_.size()));
-  for (const std::string& text : table_) {
-    head.number(static_cast<std::uint32_t>(text.size()));
-    head.raw(text.data(), text.size());
+std::uint32_t TextNumbers::of(const Text& text) {
+  const std::string& value = text.get();
+  const auto known = interned_.find(&value);
+  if (known != interned_.end()) return known->second;
+  return interned_[&value] = of(std::string_view(value));
+}
+
+std::string TextNumbers::table() const {
+  TextNumbers none;
+  Writer writer(none);
+  writer.number(static_cast<std::uint32_t>(table_.size()));
+  for (const std::string_view text : table_) {
+    writer.number(static_cast<std::uint32_t>(text.size()));
+    writer.raw(text.data(), text.size());
   }
-  return head.bytes_ + bytes_;
+  return writer.bytes();
 }
 
-Reader::Reader(std::string_view bytes) : bytes_(bytes) {
-  const std::uint32_t texts = count(sizeof(std::uint32_t));
-  for (std::uint32_t text = 0; text < texts && good_; ++text) {
-    const auto length = number<std::uint32_t>();
-    if (!has(length)) return;
-    table_.push_back(bytes_.substr(0, length));
-    bytes_.remove_prefix(length);
-  }
-}
-
-bool Reader::has(std::size_t size) {
-  good_ = good_ && size <= bytes_.size();
-  return good_;
-}
-
-void Reader::raw(void* data, std::size_t size) {
-  if (!has(size)) return;
-  std::memcpy(data, bytes_.data(), size);
-  bytes_.remove_prefix(size);
+const Text& Texts::interned(std::uint32_t number) {
+  if (interned_.size() < table_.size()) interned_.resize(table_.size());
+  auto& text = interned_[number];
+  if (!text) text.emplace(table_[number]);
+  return *text;
 }
 
 std::string Reader::text() {
   const auto index = number<std::uint32_t>();
-  good_ = good_ && index < table_.size();
-  return good_ ? std::string(table_[index]) : std::string();
+  require(texts_->knows(index));
+  return good_ ? std::string(texts_->plain(index)) : std::string();
+}
+
+Text Reader::interned() {
+  const auto index = number<std::uint32_t>();
+  require(texts_->knows(index));
+  return good_ ? texts_->interned(index) : Text();
+}
+
+std::string_view Reader::bytes(std::size_t size) {
+  if (!has(size)) return {};
+  const std::string_view part = bytes_.substr(0, size);
+  bytes_.remove_prefix(size);
+  return part;
 }
 
 std::uint32_t Reader::count(std::size_t least) {
   const auto value = number<std::uint32_t>();
-  good_ = good_ && value <= bytes_.size() / least;
+  require(value <= bytes_.size() / least);
   return good_ ? value : 0;
+}
+
+bool read_texts(Reader& reader, Texts& texts) {
+  for (std::uint32_t left = reader.count(sizeof(std::uint32_t)); left > 0 && reader.good();
+       --left) {
+    const auto length = reader.number<std::uint32_t>();
+    texts.add(reader.bytes(length));
+  }
+  return reader.good();
 }
 
 }  // namespace holdfast::snapshot

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A generation on disk: the last known good. Encoding is pure; the store does the I/O.
+// A generation on disk: the last known good. Encoding is pure; store.h does the I/O.
 //
-// Format 2 added the way to the control plane; format 1 is still read.
-//
-// File: magic "HOLDFAST", format version, generation, payload length, payload, SHA-256 of all
-// before it; integers little-endian. Named "generation-<20 digits>.snap" in the state directory.
+// File: magic "HOLDFAST", format (major, minor), generation, length of the body, body, SHA-256 of
+// all before it; integers little-endian. This frame is the same in every format. The body of format
+// 3 is a row of sections; formats 1 and 2 are still read. What a minor step adds is a section, or
+// stands at the end of a record, so that an older reader skips it (docs/adr/0005).
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,28 +24,27 @@ struct Snapshot {
   struct SourceMemory {
     std::string name;
     GuardMemory memory;
-    std::string way = {};  // Source::memory(): the way to its control plane
+    std::string way = {};      // Source::memory(): the way to its control plane
+    std::string cluster = {};  // the uid of its cluster; "": it has none, or has not told
   };
   std::vector<SourceMemory> sources;
   std::vector<Tombstone> tombstones;
+  std::string node = {};           // that it is of; "": a format that does not tell
+  std::string imported_from = {};  // the node whose snapshot it was; "": never imported
 };
+
+struct SnapshotFormat {
+  std::uint16_t major = 0;
+  std::uint16_t minor = 0;
+  std::string to_string() const;  // "3.0"; "1" and "2" had no minor
+};
+inline constexpr SnapshotFormat kSnapshotFormat{3, 0};
 
 std::string encode(const Snapshot& snapshot);
-// Never reads past `bytes`, whatever they hold. Errors: invalid (damaged), incompatible (version).
+// Never reads past `bytes`, whatever they hold. Errors: invalid (damaged), incompatible (a major
+// format that this version does not know).
 Result<Snapshot> decode(std::string_view bytes);
-
-class SnapshotStore {
- public:
-  explicit SnapshotStore(std::string directory);  // of the state; created (0700) by open()
-  Result<> open();
-  // The newest that verifies. A damaged one is renamed to "*.corrupt", never trusted, never
-  // deleted; `notes` tells. nullopt: there is none.
-  Result<std::optional<Snapshot>> load(std::vector<std::string>& notes);
-  // Beside, fsync, rename; then all but this one and the two before it are removed.
-  Result<> save(const Snapshot& snapshot);
-
- private:
-  std::string directory_;
-};
+// Of what begins like a snapshot, whether or not it is whole; 0.0 for anything else.
+SnapshotFormat format_of(std::string_view bytes);
 
 }  // namespace holdfast

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "tests/bench/rounds.h"
+#include "tests/bench/start.h"
 
 using namespace holdfast::bench;
 
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   ConnectOptions connect;
   FillOptions fill;
+  StartOptions start;
   bool quick = false;
   auto* connects = app.add_subcommand(
       "connect", "What a connect costs: direct, an empty hook, Holdfast, the usual layout");
@@ -57,20 +59,26 @@ int main(int argc, char** argv) {
   fills->add_option("--changes", fill.changes, "endpoints changed, one at a time")
       ->check(CLI::Range(10u, 100000u))
       ->capture_default_str();
-  for (auto* command : {connects, fills}) {
+  auto* starts = app.add_subcommand("start", "holdfastd from a snapshot alone, from exec to ready");
+  common(*starts, start);
+  for (auto* command : {connects, fills, starts}) {
     command->add_flag("--quick", quick,
                       "a small catalog and few rounds: shows that it works, the figures are rough");
   }
   CLI11_PARSE(app, argc, argv);
   if (quick) {
-    connect.size = fill.size = {200, 20};
-    connect.rounds = fill.rounds = 3;
+    connect.size = fill.size = start.size = {200, 20};
+    connect.rounds = fill.rounds = start.rounds = 3;
     connect.connects = 100;
     fill.changes = 20;
   }
   if (connects->parsed()) {
     const int wrong = checked_size(connect);
     return wrong ? wrong : run_connect(connect);
+  }
+  if (starts->parsed()) {
+    const int wrong = checked_size(start);
+    return wrong ? wrong : run_start(start);
   }
   const int wrong = checked_size(fill);
   return wrong ? wrong : run_fill(fill);

@@ -63,13 +63,20 @@ def check_fill(document):
     return f"{sum(row['changes'] for row in document['changes'])} changes applied"
 
 
+def check_start(document):
+    for key in ("ready_ms", "anonymous_mib"):
+        expect(is_spread(document[key]) and document[key]["min"] > 0, f"no {key}")
+    expect(document["file_bytes"] > 200 * 20 * 40, f"a snapshot of {document['file_bytes']} bytes")
+    return f"{document['rounds']} starts, every service in the maps"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", type=pathlib.Path, required=True, help="the directory of holdfast_bench")
     options = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for name, check in (("connect", check_connect), ("fill", check_fill)):
+        for name, check in (("connect", check_connect), ("fill", check_fill), ("start", check_start)):
             path = pathlib.Path(scratch) / f"{name}.json"
             try:
                 done = subprocess.run([options.bin / "holdfast_bench", name, "--quick", "--json", path],

@@ -39,6 +39,13 @@ def wait_for(what, condition, seconds=10.0):
     raise TimeoutError(f"waited {seconds:.0f} s for {what}")
 
 
+def unmount_below(directory):
+    """Everything that was mounted there, the last first."""
+    paths = [line.split()[1] for line in open("/proc/self/mounts")]
+    for path in reversed([one for one in paths if one.startswith(f"{directory}/")]):
+        run("umount", path, check=False)
+
+
 class Host:
     """One host: `index` 1 or 2; pods at 10.77.<index>.x and fd77:<index>::x."""
 
@@ -199,7 +206,7 @@ class Lab:
                 run("ip", "netns", "del", line.split()[0], check=False)
         for path in pathlib.Path(tempfile.gettempdir()).glob(cls.PREFIX + "*"):
             if not alive(path.name[len(cls.PREFIX):].split("-")[0]):
-                run("umount", str(path / "bpf"), check=False)
+                unmount_below(path)
                 shutil.rmtree(path, ignore_errors=True)
 
     def remove(self):
@@ -214,7 +221,7 @@ class Lab:
         for host in self.hosts:
             run(str(self.bin / "holdfast"), "uninstall", "--bpffs", str(host.bpffs), check=False)
             run("ip", "netns", "del", host.netns, check=False)
-        run("umount", str(self.bpffs), check=False)
+        unmount_below(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
         for path in (*(host.cgroup for host in self.hosts), self.cgroup):
             for _ in range(50):

@@ -5,6 +5,7 @@
 
 #include "agent/base/file.h"
 #include "tests/unit/cli/fixture.h"
+#include "tests/unit/cli/state.h"
 
 namespace holdfast::cli::test {
 namespace {
@@ -22,7 +23,9 @@ TEST_P(Contract, Json) {
   Host host;
   host.daemon = false;  // all of these answer with the daemon dead
   std::vector<std::string> arguments = one.arguments;
-  arguments.insert(arguments.end(), {"-o", "json"});
+  fill_state(host.directory.file("state"));
+  arguments.insert(arguments.end(), {"-o", "json", "--node-name", "node-1", "--state-dir",
+                                     host.directory.file("state")});
   const Outcome outcome = host.run(arguments);
   EXPECT_EQ(outcome.code, one.code) << outcome.err;
   EXPECT_EQ(host.requests.size(), 0u);
@@ -48,6 +51,10 @@ const Case kCases[] = {
     {"explain_refuse", {"explain", "10.96.0.11:80"}},
     {"explain_pass", {"explain", "192.0.2.1:80"}},
     {"explain_udp", {"explain", "10.96.0.10:80", "--protocol", "udp"}},
+    {"snapshot_list", {"snapshot", "list"}},
+    {"snapshot_show", {"snapshot", "show"}},
+    {"snapshot_import",
+     {"snapshot", "import", HOLDFAST_SOURCE_DIR "/tests/unit/snapshot/data/format-3.snap"}},
     {"no_such_service", {"service", "show", "default/none"}, kFailed},
 };
 

@@ -146,6 +146,7 @@ class Host {
       return facts;
     };
     env.log_lines = [this] { return log_lines; };
+    env.now = [] { return std::int64_t{1700003601}; };
     Outcome outcome;
     outcome.code = cli::run(env, arguments);
     outcome.out = out.str();

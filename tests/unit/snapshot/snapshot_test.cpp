@@ -20,14 +20,17 @@ bool equal(const Snapshot& a, const Snapshot& b) {
            one.rejected == other.rejected;
   };
   const auto sources = [&](const Snapshot::SourceMemory& one, const Snapshot::SourceMemory& other) {
-    return one.name == other.name &&
+    return one.name == other.name && one.way == other.way && one.cluster == other.cluster &&
+           one.memory.services.size() == other.memory.services.size() &&
            std::equal(one.memory.services.begin(), one.memory.services.end(),
                       other.memory.services.begin(), other.memory.services.end(), entries);
   };
   const auto tombstones = [](const Tombstone& one, const Tombstone& other) {
     return one.key == other.key && one.source == other.source;
   };
-  return a.generation == b.generation && a.written_at == b.written_at &&
+  return a.generation == b.generation && a.written_at == b.written_at && a.node == b.node &&
+         a.imported_from == b.imported_from && a.sources.size() == b.sources.size() &&
+         a.tombstones.size() == b.tombstones.size() &&
          std::equal(a.sources.begin(), a.sources.end(), b.sources.begin(), b.sources.end(),
                     sources) &&
          std::equal(a.tombstones.begin(), a.tombstones.end(), b.tombstones.begin(),
@@ -95,8 +98,10 @@ Snapshot any_snapshot() {
   Snapshot snapshot;
   snapshot.generation = any<std::uint64_t>();
   snapshot.written_at = any<std::int64_t>();
+  snapshot.node = any_text();
+  snapshot.imported_from = any_text();
   for (int left = *rc::gen::inRange(0, 3); left > 0; --left) {
-    snapshot.sources.push_back({any_text(), {}});
+    snapshot.sources.push_back({any_text(), {}, any_text(), any_text()});
     for (int entries = *rc::gen::inRange(0, 4); entries > 0; --entries)
       snapshot.sources.back().memory.services.push_back(any_entry());
   }
@@ -221,7 +226,7 @@ TEST(Snapshot, AnotherFormatIsSaidToBeIncompatibleAndNotDamaged) {
   const auto decoded = decode(sealed(other));
   ASSERT_FALSE(decoded);
   EXPECT_EQ(decoded.error().code, Errc::incompatible);
-  EXPECT_NE(decoded.error().what.find("format 9, this version reads 1 to 2"), std::string::npos)
+  EXPECT_NE(decoded.error().what.find("format 9.0, this version reads 1 to 3"), std::string::npos)
       << decoded.error().what;
 }
 

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "agent/base/file.h"
-#include "agent/snapshot/snapshot.h"
+#include "agent/snapshot/store.h"
 #include "tests/unit/builders.h"
 #include "tests/unit/snapshot/sealed.h"
 

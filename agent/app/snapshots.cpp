@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/snapshots.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/json/parse.hpp>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "agent/app/log.h"
+
+namespace holdfast {
+
+using std::chrono::steady_clock;
+
+void SnapshotSchedule::changed(TimePoint now, bool complete) {
+  complete_ = complete_ || complete;
+  if (complete_ && !complete_begun_) {
+    due_ = now;
+    return;
+  }
+  if (due_) return;
+  due_ = now + kGather;
+  if (last_) due_ = std::max(*due_, *last_ + kInterval);
+}
+
+void SnapshotSchedule::begun(TimePoint now) {
+  due_.reset();
+  last_ = now;
+  complete_begun_ = complete_;
+}
+
+// A first complete one that failed waits its turn: at once was for the first try.
+void SnapshotSchedule::failed() {
+  if (!due_) due_ = last_.value_or(TimePoint{}) + kInterval;
+}
+
+std::string cluster_of(const std::string& memory) {
+  boost::json::error_code error;
+  const boost::json::value value = boost::json::parse(memory, error);
+  if (error || !value.is_object()) return "";
+  const boost::json::value* const cluster = value.get_object().if_contains("cluster");
+  return cluster && cluster->is_string() ? std::string(cluster->get_string()) : "";
+}
+
+Snapshots::Snapshots(boost::asio::io_context& loop, std::string directory, std::string node,
+                     std::function<std::optional<Snapshot>()> take)
+    : loop_(loop),
+      store_(std::move(directory), std::move(node)),
+      take_(std::move(take)),
+      timer_(loop) {}
+
+Snapshots::~Snapshots() {
+  if (worker_.joinable()) worker_.join();
+}
+
+Result<std::optional<Snapshot>> Snapshots::start() {
+  if (auto opened = store_.open(); !opened) return tl::unexpected(opened.error());
+  if (auto locked = store_.lock(); !locked) return tl::unexpected(locked.error());
+  auto highest = store_.highest();
+  if (!highest) return tl::unexpected(highest.error());
+  highest_ = *highest;
+  auto loaded = store_.load(untrusted_);
+  for (const std::string& note : untrusted_) log::warn("snapshot not used: " + note);
+  if (loaded && *loaded) newest_ = Written{(*loaded)->generation, (*loaded)->written_at};
+  return loaded;
+}
+
+void Snapshots::changed(bool complete) {
+  schedule_.changed(steady_clock::now(), complete);
+  arm();
+}
+
+// While a write is in progress nothing is armed: done() does it.
+void Snapshots::arm() {
+  if (stopped_ || worker_.joinable() || !schedule_.due()) return;
+  timer_.expires_at(*schedule_.due());
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopped_ && schedule_.due()) write_beside();
+  });
+}
+
+// No memory for the bytes, say: a snapshot less, and nothing else.
+Result<> Snapshots::save(const Snapshot& snapshot) {
+  try {
+    return store_.save(snapshot);
+  } catch (const std::exception& error) {
+    return fail(Errc::exhausted, std::string("encode it: ") + error.what());
+  }
+}
+
+// Texts are interned without a lock (model/service.h): the thread reads the snapshot, and the loop
+// alone lets go of it.
+void Snapshots::write_beside() {
+  auto taken = take_();
+  schedule_.begun(steady_clock::now());
+  if (!taken) return;
+  const Written what{taken->generation, taken->written_at};
+  auto work = [this, what, snapshot = std::make_unique<Snapshot>(std::move(*taken))]() mutable {
+    auto saved = save(*snapshot);
+    boost::asio::post(loop_,
+                      [this, what, saved = std::move(saved), snapshot = std::move(snapshot)] {
+                        if (stopped_) return;
+                        worker_.join();
+                        done(what, saved);
+                        arm();
+                      });
+  };
+  try {
+    worker_ = std::thread(std::move(work));
+  } catch (const std::system_error& error) {
+    done(what, fail(Errc::exhausted, std::string("start a thread: ") + error.what()));
+    arm();
+  }
+}
+
+void Snapshots::done(Written what, const Result<>& saved) {
+  if (!saved) {
+    ++errors_;
+    if (std::exchange(last_error_, saved.error().what) != saved.error().what) {
+      log::error(fmt::format("snapshot of generation {} not written, all goes on serving: {}",
+                             what.generation, last_error_));
+    }
+    schedule_.failed();
+    return;
+  }
+  ++writes_;
+  newest_ = what;
+  if (!std::exchange(last_error_, "").empty())
+    log::info(fmt::format("snapshot of generation {} written again", what.generation));
+}
+
+void Snapshots::stop() {
+  stopped_ = true;
+  timer_.cancel();
+  if (worker_.joinable()) worker_.join();
+  if (const auto snapshot = take_())
+    done({snapshot->generation, snapshot->written_at}, save(*snapshot));
+}
+
+}  // namespace holdfast

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// When the last known good is written, and by whom: at most every 10 s and at stop, the first
+// complete generation of a life at once (design.md 4.8). Encoding and writing are done beside the
+// loop, so that neither a large catalog nor a slow disk holds up an update; a write that fails
+// leaves all serving, is told, and is tried again.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/snapshot/store.h"
+
+namespace holdfast {
+
+// When the next write is due. Pure: time is a parameter.
+class SnapshotSchedule {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr std::chrono::seconds kInterval{10};  // between two writes
+  static constexpr std::chrono::seconds kGather{1};     // changes seldom come alone
+
+  // `complete`: every source has said all it knows in this life.
+  void changed(TimePoint now, bool complete);
+  void begun(TimePoint now);  // what was due is being written
+  void failed();              // and was not: due again
+  void unchanged() { due_.reset(); }
+  std::optional<TimePoint> due() const { return due_; }
+
+ private:
+  std::optional<TimePoint> due_, last_;
+  bool complete_ = false;  // all sources have spoken
+  bool complete_begun_ = false;
+};
+
+// The uid of the cluster in Source::memory(); "": none.
+std::string cluster_of(const std::string& memory);
+
+class Snapshots {
+ public:
+  struct Written {
+    std::uint64_t generation = 0;
+    std::int64_t at = 0;  // seconds since the epoch
+  };
+
+  // `take` is called on the loop; nullopt: there is nothing to write yet. `node`: this one, whose
+  // snapshots alone are trusted.
+  Snapshots(boost::asio::io_context& loop, std::string directory, std::string node,
+            std::function<std::optional<Snapshot>()> take);
+  ~Snapshots();
+
+  // Before anything else: the newest that is good, if there is one. Errors: another daemon writes
+  // here; the directory cannot be read. One that cannot be written is only told.
+  Result<std::optional<Snapshot>> start();
+  void changed(bool complete);
+  // What changed so far is only what was read from here.
+  void unchanged() { schedule_.unchanged(); }
+  // Waits for a write in progress, then writes what there is.
+  void stop();
+
+  const std::optional<Written>& newest() const { return newest_; }
+  std::uint64_t highest() const { return highest_; }  // that any name told at the start
+  const std::vector<std::string>& untrusted() const { return untrusted_; }  // at the start
+  const std::string& last_error() const { return last_error_; }             // "": none now
+  std::uint64_t errors() const { return errors_; }
+  std::uint64_t writes() const { return writes_; }
+
+ private:
+  void arm();
+  Result<> save(const Snapshot& snapshot);
+  void write_beside();
+  void done(Written what, const Result<>& saved);
+
+  boost::asio::io_context& loop_;
+  SnapshotStore store_;
+  std::function<std::optional<Snapshot>()> take_;
+  boost::asio::steady_timer timer_;
+  SnapshotSchedule schedule_;
+  std::thread worker_;  // joinable: a write is in progress
+  bool stopped_ = false;
+  std::optional<Written> newest_;
+  std::uint64_t highest_ = 0, errors_ = 0, writes_ = 0;
+  std::vector<std::string> untrusted_;
+  std::string last_error_;
+};
+
+}  // namespace holdfast

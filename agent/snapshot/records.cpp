@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/snapshot/records.h"
+
+#include <memory>
+
+namespace holdfast::snapshot {
+namespace {
+
+enum EndpointBits : std::uint8_t { kReady = 1, kServing = 2, kTerminating = 4, kHeld = 8 };
+enum EntryBits : std::uint8_t { kAbsent = 1, kRejected = 2 };
+
+constexpr std::uint16_t kEndpointBytes = 16 + 2 + 2 + 1 + 16 + 3 * 4;
+constexpr std::uint16_t kFrontendBytes = 16 + 2 + 1 + 1;
+constexpr std::uint16_t kTombstoneBytes = 3 * 4;
+// The least that a record can be, so that no count reserves more than the file is long.
+constexpr std::size_t kLeastSource = 8, kLeastEntry = 27, kLeastPool = 16;
+
+// Reads one record: a part of its own where it has a length, else what comes next.
+template <class Work>
+void record(Reader& reader, Dialect dialect, Work work) {
+  if (!dialect.extended) return work(reader);
+  Reader part = reader.part(reader.number<std::uint32_t>());
+  work(part);
+  reader.require(part.good());
+}
+
+// Reads an array of elements of equal size, of which an older reader knows only the beginning.
+template <class Element, class Get>
+void array(Reader& reader, Dialect dialect, std::size_t known, std::vector<Element>& into,
+           Get get) {
+  const auto count = reader.number<std::uint32_t>();
+  const std::size_t stride = dialect.extended ? reader.number<std::uint16_t>() : known;
+  reader.require(stride >= known);
+  reader.require(count <= reader.left() / known);
+  if (!reader.good()) return;
+  into.reserve(count);
+  for (std::uint32_t left = count; left > 0 && reader.good(); --left) {
+    Reader part = reader.part(stride);
+    into.push_back(get(part));
+    reader.require(part.good());
+  }
+}
+
+void put(Writer& writer, const Endpoint& endpoint) {
+  writer.raw(endpoint.address.bytes.data(), endpoint.address.bytes.size());
+  writer.number(endpoint.port);
+  writer.number(endpoint.weight);
+  writer.number(static_cast<std::uint8_t>(
+      (endpoint.ready ? kReady : 0) | (endpoint.serving ? kServing : 0) |
+      (endpoint.terminating ? kTerminating : 0) | (endpoint.held ? kHeld : 0)));
+  writer.raw(endpoint.identity.bytes.data(), endpoint.identity.bytes.size());
+  for (const Text* text : {&endpoint.node, &endpoint.zone, &endpoint.origin}) writer.text(*text);
+}
+
+Endpoint get_endpoint(Reader& reader) {
+  Endpoint endpoint;
+  reader.raw(endpoint.address.bytes.data(), endpoint.address.bytes.size());
+  endpoint.port = reader.number<std::uint16_t>();
+  endpoint.weight = reader.number<std::uint16_t>();
+  const auto bits = reader.number<std::uint8_t>();
+  endpoint.ready = bits & kReady;
+  endpoint.serving = bits & kServing;
+  endpoint.terminating = bits & kTerminating;
+  endpoint.held = bits & kHeld;
+  reader.raw(endpoint.identity.bytes.data(), endpoint.identity.bytes.size());
+  for (Text* text : {&endpoint.node, &endpoint.zone, &endpoint.origin}) *text = reader.interned();
+  return endpoint;
+}
+
+void put(Writer& writer, const Frontend& frontend) {
+  writer.raw(frontend.address.bytes.data(), frontend.address.bytes.size());
+  writer.number(frontend.port);
+  writer.number(static_cast<std::uint8_t>(frontend.kind));
+  writer.number(static_cast<std::uint8_t>(frontend.host_scope));
+}
+
+Frontend get_frontend(Reader& reader) {
+  Frontend frontend;
+  reader.raw(frontend.address.bytes.data(), frontend.address.bytes.size());
+  frontend.port = reader.number<std::uint16_t>();
+  const auto kind = reader.number<std::uint8_t>();
+  reader.require(kind <= HF_KIND_LOAD_BALANCER);
+  frontend.kind = static_cast<FrontendKind>(kind);
+  frontend.host_scope = reader.number<std::uint8_t>() != 0;
+  return frontend;
+}
+
+void put(Writer& writer, const Tombstone& one) {
+  writer.text(one.key.name_space);
+  writer.text(one.key.name);
+  writer.text(one.source);
+}
+
+template <class Element>
+void put_array(Writer& writer, std::uint16_t stride, const std::vector<Element>& elements) {
+  writer.number(static_cast<std::uint32_t>(elements.size()));
+  writer.number(stride);
+  for (const Element& element : elements) put(writer, element);
+}
+
+void put(Writer& writer, const Pool& pool) {
+  writer.text(pool.port_name);
+  writer.number(pool.service_port);
+  writer.number(static_cast<std::uint8_t>(pool.protocol));
+  writer.number(pool.family);
+  put_array(writer, kFrontendBytes, pool.frontends);
+  put_array(writer, kEndpointBytes, pool.endpoints);
+}
+
+bool known_protocol(std::uint8_t value) {
+  const auto protocol = static_cast<Protocol>(value);
+  return protocol == Protocol::tcp || protocol == Protocol::udp || protocol == Protocol::sctp;
+}
+
+Pool get_pool(Reader& reader, Dialect dialect) {
+  Pool pool;
+  pool.port_name = reader.text();
+  pool.service_port = reader.number<std::uint16_t>();
+  const auto protocol = reader.number<std::uint8_t>();
+  reader.require(known_protocol(protocol));
+  pool.protocol = static_cast<Protocol>(protocol);
+  pool.family = reader.number<std::uint8_t>();
+  reader.require(pool.family == 4 || pool.family == 6);
+  array(reader, dialect, kFrontendBytes, pool.frontends, get_frontend);
+  array(reader, dialect, kEndpointBytes, pool.endpoints, get_endpoint);
+  return pool;
+}
+
+void put(Writer& writer, const GuardMemory::Entry& entry) {
+  const Service& service = *entry.admitted;
+  writer.text(service.key.name_space);
+  writer.text(service.key.name);
+  writer.number(service.created_at);
+  writer.text(service.origin);
+  writer.number(static_cast<std::uint8_t>(service.policy.no_endpoints));
+  writer.number(static_cast<std::uint8_t>(service.policy.guard));
+  writer.number(
+      static_cast<std::uint8_t>((entry.absent ? kAbsent : 0) | (entry.rejected ? kRejected : 0)));
+  writer.number(static_cast<std::uint32_t>(service.pools.size()));
+  for (const Pool& pool : service.pools) {
+    writer.record([&] { put(writer, pool); });
+  }
+}
+
+GuardMemory::Entry get_entry(Reader& reader, Dialect dialect) {
+  Service service;
+  service.key.name_space = reader.text();
+  service.key.name = reader.text();
+  service.created_at = reader.number<std::int64_t>();
+  service.origin = reader.interned();
+  const auto no_endpoints = reader.number<std::uint8_t>();
+  const auto guard = reader.number<std::uint8_t>();
+  reader.require(no_endpoints <= HF_EMPTY_UNREACHABLE &&
+                 guard <= static_cast<std::uint8_t>(GuardMode::trust));
+  service.policy = {static_cast<hf_no_endpoints>(no_endpoints), static_cast<GuardMode>(guard)};
+  const auto bits = reader.number<std::uint8_t>();
+  for (std::uint32_t left = reader.count(kLeastPool); left > 0 && reader.good(); --left) {
+    record(reader, dialect,
+           [&](Reader& part) { service.pools.push_back(get_pool(part, dialect)); });
+  }
+  return {std::make_shared<const Service>(std::move(service)), (bits & kAbsent) != 0,
+          (bits & kRejected) != 0};
+}
+
+Snapshot::SourceMemory get_source(Reader& reader, Dialect dialect) {
+  Snapshot::SourceMemory source;
+  source.name = reader.text();
+  if (dialect.has_way) source.way = reader.text();
+  if (dialect.extended) source.cluster = reader.text();
+  const std::uint32_t entries = reader.count(kLeastEntry);
+  source.memory.services.reserve(entries);
+  for (std::uint32_t left = entries; left > 0 && reader.good(); --left) {
+    record(reader, dialect,
+           [&](Reader& part) { source.memory.services.push_back(get_entry(part, dialect)); });
+  }
+  return source;
+}
+
+Tombstone get_tombstone(Reader& reader) {
+  Tombstone one;
+  one.key.name_space = reader.text();
+  one.key.name = reader.text();
+  one.source = reader.text();
+  return one;
+}
+
+void put(Writer& writer, const Snapshot::SourceMemory& source) {
+  writer.text(source.name);
+  writer.text(source.way);
+  writer.text(source.cluster);
+  writer.number(static_cast<std::uint32_t>(source.memory.services.size()));
+  for (const GuardMemory::Entry& entry : source.memory.services) {
+    writer.record([&] { put(writer, entry); });
+  }
+}
+
+}  // namespace
+
+void put(Writer& writer, const std::vector<Snapshot::SourceMemory>& sources) {
+  writer.number(static_cast<std::uint32_t>(sources.size()));
+  for (const auto& source : sources) {
+    writer.record([&] { put(writer, source); });
+  }
+}
+
+void put(Writer& writer, const std::vector<Tombstone>& tombstones) {
+  put_array(writer, kTombstoneBytes, tombstones);
+}
+
+std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, Dialect dialect) {
+  std::vector<Snapshot::SourceMemory> sources;
+  for (std::uint32_t left = reader.count(kLeastSource); left > 0 && reader.good(); --left) {
+    record(reader, dialect, [&](Reader& part) { sources.push_back(get_source(part, dialect)); });
+  }
+  return sources;
+}
+
+std::vector<Tombstone> get_tombstones(Reader& reader, Dialect dialect) {
+  std::vector<Tombstone> tombstones;
+  array(reader, dialect, kTombstoneBytes, tombstones, get_tombstone);
+  return tombstones;
+}
+
+}  // namespace holdfast::snapshot
