@@ -4,7 +4,7 @@
 // there.
 #include <cstdio>
 
-#include "agent/snapshot/snapshot.h"
+#include "agent/snapshot/store.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
