@@ -196,7 +196,8 @@ class ShopLab:
     def manifests(self):
         """The chart as a cluster without kube-proxy needs it: the way to the API is the server's own address."""
         values = self.directory / "values.json"
-        values.write_text(json.dumps({"apiServers": [self.plane.url]}))
+        # The chart's own request is small; here two nodes and whoever else share few cores.
+        values.write_text(json.dumps({"apiServers": [self.plane.url], "resources": {"requests": {"cpu": "200m"}}}))
         return subprocess.run([ROOT / "scripts/chart", "template", "--values", values], check=True, capture_output=True, text=True).stdout
 
     def apply_agent(self):
