@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 # The first process of a guest. Its mode comes on the kernel's command line (hf.mode=...). Each
 # finding is a line "GUEST ok NAME" or "GUEST FAIL NAME: ..."; "GUEST end" is the last.
@@ -122,13 +123,13 @@ mode_first() {
 mode_reboot() {
   rm -rf /etc/holdfast/catalog.d
   disk
-  guest "partial $(ls /var/lib/holdfast | grep -c '[.]new$')"
+  guest "partial $(find /var/lib/holdfast -name '*.new' | wc -l)"
   start_servers
   start_daemon
   expect "the first connect" "song4 10.96.0.10 80" "$(vm_dial dial 10.96.0.10 80)"
   expect "the first connect, IPv6" "song6 fd96::10 80" "$(vm_dial dial fd96::10 80)"
   guest "generation $(holdfast status | sed -n 's/^generation *//p')"
-  guest "corrupt $(ls /var/lib/holdfast | grep -c corrupt)"
+  guest "corrupt $(find /var/lib/holdfast -name '*corrupt*' | wc -l)"
   kill -9 "$daemon"
   wait "$daemon" 2>/dev/null
   vm_writer /var/lib/holdfast
