@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* The copier: gives each socket that has a state of one layout only the same state in another map.
- * An iterator over the old map, in every network namespace. A field is a row {from, to, size}: either
- * layout may be of a version that this program does not know. */
+ * An iterator over the old map, in every network namespace. A field is a row {from, to, size}:
+ * either layout may be of a version that this program does not know. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>

@@ -259,9 +259,9 @@ HF_INLINE struct hf_socket* hf_state_of(void* sk, struct hf_socket* copy) {
 }
 
 /* Before anything else is made of a socket that is connected again while sockets move. The copier
- * (bpf/move.bpf.c) makes a state only where there is none: so there is one from here on, the attempt
- * before is settled once, from the one or the other, and the old state is gone. Connects hold the
- * socket's lock, so there are no two of them. */
+ * (bpf/move.bpf.c) makes a state only where there is none: so there is one from here on, the
+ * attempt before is settled once, from the one or the other, and the old state is gone. Connects
+ * hold the socket's lock, so there are no two of them. */
 HF_INLINE void hf_move(struct bpf_sock_addr* ctx) {
   char* old = bpf_sk_storage_get(&sockets_before, ctx->sk, 0, 0);
   struct hf_socket* state;

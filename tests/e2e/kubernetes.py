@@ -244,8 +244,9 @@ class Scenario:
 
     def case_silent_watch_is_noticed(self):
         self.restart(silence=5)
+        wait_for("the source to be current", lambda: self.host.source()["state"] == "current")
         with self.proxy.fault("blackhole"):
-            wait_for("the silence to be told", lambda: "nothing came" in self.host.source()["last_error"] or self.host.source()["state"] != "current", 30)
+            wait_for("the silence to be told", lambda: "nothing came" in self.host.source()["last_error"], 30)
             told = self.host.source()["last_error"]
         self.restart(silence=120)
         self.settle()
