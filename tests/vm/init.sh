@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
 # The first process of a guest. Its mode comes on the kernel's command line (hf.mode=...). Each
 # finding is a line "GUEST ok NAME" or "GUEST FAIL NAME: ..."; "GUEST end" is the last.
 /bin/busybox --install -s /bin
@@ -95,7 +95,7 @@ mode_refused() {
   refused_agent /sys/fs/cgroup /sys/fs/bpf/holdfast >/run/refused 2>&1
   code=$?
   expect "a refused program ends its agent" 1 "$code"
-  expect "and its error is the verifier's" 1 "$(grep -c 'load the programs' /run/refused)"
+  expect "and its error is the verifier's" 1 "$(grep -c 'invalid mem access' /run/refused)"
   dial_all "after a refused program"
 }
 
@@ -129,7 +129,7 @@ mode_reboot() {
   expect "the first connect" "song4 10.96.0.10 80" "$(vm_dial dial 10.96.0.10 80)"
   expect "the first connect, IPv6" "song6 fd96::10 80" "$(vm_dial dial fd96::10 80)"
   guest "generation $(holdfast status | sed -n 's/^generation *//p')"
-  guest "corrupt $(find /var/lib/holdfast -name '*corrupt*' | wc -l)"
+  guest "corrupt $(find /var/lib/holdfast -name '*.corrupt*' | wc -l)"
   kill -9 "$daemon"
   wait "$daemon" 2>/dev/null
   vm_writer /var/lib/holdfast

@@ -45,7 +45,8 @@ def tell(report, prefix, line, log):
 def whole_boot(report, image, mode, prefix, disk=None, show=False):
     """A guest that ends by itself. One that does not come to its end has failed."""
     ended = False
-    with Boot(image, mode, disk) as boot:
+    # Two processors for membarrier, which does not wait on one; one where it is the disk that matters.
+    with Boot(image, mode, disk, cpus=1 if disk else 2) as boot:
         try:
             for line in boot.lines():
                 tell(report, prefix, line, boot.log)
