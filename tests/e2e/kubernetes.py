@@ -7,8 +7,10 @@ import argparse
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kubelab import Peers, kube_lab, own_network  # noqa: E402
@@ -116,6 +118,17 @@ class Scenario:
         self.settle()
         expect("410" in self.host.source()["details"]["last_list"] or self.host.source()["details"]["relists"] > 0, str(self.host.source()))
         return self.none_lost(count)
+
+    def case_metrics_are_well_formed(self):
+        with urllib.request.urlopen("http://127.0.0.1:9464/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        tool = pathlib.Path(__file__).resolve().parents[2] / "scripts/promtool"
+        done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
+        expect(done.returncode == 0, done.stdout + done.stderr)
+        for name in ("holdfast_source_events_total", "holdfast_sync_duration_seconds_count", "holdfast_datapath_events_total",
+                     "holdfast_holds", "holdfast_bpf_map_entries", "holdfast_generation_applied"):
+            expect(f"\n{name}" in text, f"{name} is missing")
+        return f"{text.count('# TYPE')} metrics, promtool has nothing to say"
 
     # --- out of order -------------------------------------------------------------------------------
     def error(self, mode, options):
