@@ -277,8 +277,7 @@ void Daemon::program(const Generation& generation) {
                            applied.error().what));
     after(retry_timer_, retry_delay_, [this] { retry_apply(); });
   }
-  if (reconciler_->draining())
-    after(collect_timer_, kCollectInterval, [this] { collect_endpoints(); });
+  collect_later();
 }
 
 void Daemon::report_growth() {
@@ -339,10 +338,20 @@ void Daemon::tick_guards() {
   });
 }
 
+// One timer for all that drains, not set anew by each change: constant change would put it off for
+// ever, and ids would run out.
+void Daemon::collect_later() {
+  if (collecting_ || !reconciler_->draining()) return;
+  collecting_ = true;
+  after(collect_timer_, kCollectInterval, [this] {
+    collecting_ = false;
+    collect_endpoints();
+  });
+}
+
 void Daemon::collect_endpoints() {
   if (auto collected = reconciler_->collect(); !collected) log::error(collected.error().what);
-  if (reconciler_->draining())
-    after(collect_timer_, kCollectInterval, [this] { collect_endpoints(); });
+  collect_later();
 }
 
 void Daemon::verify_maps() {

@@ -75,6 +75,7 @@ class Daemon {
 
   void tick_guards();
   void retry_apply();
+  void collect_later();
   void collect_endpoints();
   void verify_maps();
   void schedule_snapshot();
@@ -105,6 +106,7 @@ class Daemon {
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
       watchdog_timer_, first_words_timer_, waiters_timer_;
   bool attached_ = false;
+  bool collecting_ = false;  // the timer runs
   bool stopping_ = false;
   std::chrono::milliseconds retry_delay_{500};
   telemetry::Distribution apply_duration_, sync_duration_, programming_duration_;

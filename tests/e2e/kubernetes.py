@@ -241,6 +241,7 @@ class Scenario:
 
     def case_lost_events_are_found_by_comparing(self):
         self.restart(compare=5)
+        wait_for("the source to be current", lambda: self.host.source()["state"] == "current")
         since = self.proxy.last_id()
         with self.proxy.fault("silent"):
             self.peers.update("svc1", (1, 2))
