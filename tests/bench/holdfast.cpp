@@ -126,6 +126,10 @@ LookupOnly::LookupOnly(const Holdfast& holdfast) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->object->obj) {
     if (bpf_map__is_internal(map)) continue;
+    if (map == skeleton_->object->maps.sockets_before) {  // of an upgrade alone
+      require(bpf_map__set_autocreate(map, false) == 0, "leave out map sockets_before");
+      continue;
+    }
     const Fd pinned(::bpf_obj_get(holdfast.map_path(bpf_map__name(map)).c_str()));
     require(pinned && bpf_map__reuse_fd(map, pinned.get()) == 0,
             std::string("reuse map ") + bpf_map__name(map));

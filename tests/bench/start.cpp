@@ -46,7 +46,7 @@ class Site {
     std::ofstream(path / "config.yaml")
         << "dataplane: {cgroup: " << lab.cgroup << ", bpffs: " << lab.bpffs << "}\n"
         << "state_dir: " << state() << "\nadmin: {socket: " << (path / "admin.sock").string()
-        << ", listen: ''}\nsources: [{name: bench, file: {path: " << (path / "none").string()
+        << ", listen: none}\nsources: [{name: bench, file: {path: " << (path / "none").string()
         << "}}]\n";
     notify = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
