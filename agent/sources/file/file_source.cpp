@@ -100,11 +100,14 @@ void FileSource::watch() {
     above = above.parent_path();
     directories.insert(above);
   }
+  // What is written into files matters in the catalog's own directory alone: a log in the one above
+  // it would keep us reading for ever.
+  constexpr std::uint32_t kNames = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                                   IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
+  const fs::path own = directory ? path : path.parent_path();
   for (const fs::path& one : directories) {
-    const int descriptor =
-        ::inotify_add_watch(events_.native_handle(), one.c_str(),
-                            IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB);
+    const std::uint32_t mask = one == own ? kNames | IN_CLOSE_WRITE | IN_MODIFY : kNames;
+    const int descriptor = ::inotify_add_watch(events_.native_handle(), one.c_str(), mask);
     if (descriptor >= 0) watched_[descriptor] = one;
   }
 }
