@@ -251,6 +251,7 @@ class Scenario:
         lists = self.proxy.requests("LIST", "endpointslices", since=since)
         expect(lists and all(one["metadata"] for one in lists), str(lists)[:500])
         self.peers.update("svc1", (1, 2, 3))
+        self.peers.wait_converged()  # an event: after a restart its list would explain nothing
         self.restart(compare=600)
         self.settle()
         self.peers.leave("svc1", 4)
