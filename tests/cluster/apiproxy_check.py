@@ -247,9 +247,10 @@ def cuts(bench):
             try:
                 bench.proxy.api().raw("GET", SERVICES)
             except http.client.IncompleteRead as error:
-                assert error.partial == whole[:offset], offset
-            except http.client.RemoteDisconnected:
-                assert offset == 0
+                # The reset may take along what had arrived and was not read yet.
+                assert whole[:offset].startswith(error.partial), offset
+            except ConnectionResetError:  # RemoteDisconnected is one: before the answer's head
+                pass
             else:
                 raise AssertionError(f"not cut at {offset}")
             assert bench.proxy.api().raw("GET", "/api/v1/namespaces/kube-system")[0] == 200  # lists and streams only
