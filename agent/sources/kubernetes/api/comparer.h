@@ -30,7 +30,7 @@ struct ComparerStatus {
   std::string error;            // of the last compare; "" when it went well
 };
 
-class Comparer : public std::enable_shared_from_this<Comparer> {
+class Comparer {
  public:
   // `relist`: more differs than is worth fetching one by one.
   Comparer(boost::asio::any_io_executor loop, ComparerSettings settings, Access& access,

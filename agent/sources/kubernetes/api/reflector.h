@@ -37,7 +37,7 @@ struct ReflectorStatus {
   std::string last_list_reason;  // "start", "410 ...", "the server went back", ...
 };
 
-class Reflector : public std::enable_shared_from_this<Reflector> {
+class Reflector {
  public:
   // Called after what was read at `received` has been applied to the store; `recovered` when a
   // watch goes on after it had broken.
