@@ -5,7 +5,7 @@ if(HOLDFAST_WERROR)
   add_compile_options(-Werror)
 endif()
 if(HOLDFAST_SANITIZE)
-  add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
+  add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O0)
   add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
   # Instrumented, GCC 12 takes the inside of std::regex for uninitialized.
   add_compile_options(-Wno-maybe-uninitialized)

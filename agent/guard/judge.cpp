@@ -332,7 +332,7 @@ void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const Serv
 
 }  // namespace
 
-std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, ServicePtr said,
+std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, const ServicePtr& said,
                                       const Ground& ground, TimePoint now,
                                       const ServicePtr& before) {
   const auto place = state.entries.try_emplace(key).first;

@@ -114,7 +114,7 @@ struct Ground {
 // What a service is admitted as, given what the source says of it (nullptr: absent), and the hold
 // of what is kept. `before`: what was admitted, if it is not the entry's own value. nullopt: what
 // is admitted stays as it is.
-std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, ServicePtr said,
+std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, const ServicePtr& said,
                                       const Ground& ground, TimePoint now,
                                       const ServicePtr& before = nullptr);
 

@@ -39,13 +39,13 @@ void ProbeSchedule::set_targets(const std::vector<ProbeTarget>& targets, TimePoi
     if (known != entries_.end()) {
       Entry entry = known->second;
       entry.target = target;
-      entries.emplace(key, std::move(entry));
+      entries.emplace(key, entry);
       continue;
     }
     const auto wait = std::chrono::duration_cast<TimePoint::duration>(kFirstProbe * chance_());
     Entry entry{target, now + wait, flying_.contains(key), false};
     if (!entry.flying) due_.insert({entry.due, key});
-    entries.emplace(key, std::move(entry));
+    entries.emplace(key, entry);
   }
   for (const auto& [key, entry] : entries_) {
     if (!entries.contains(key)) due_.erase({entry.due, key});

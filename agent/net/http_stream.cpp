@@ -284,7 +284,7 @@ asio::awaitable<Result<T>> guarded(std::shared_ptr<State> state, Work work) {
 
 }  // namespace
 
-HttpStream::HttpStream(asio::any_io_executor loop, Prepare prepare, Lookup lookup)
+HttpStream::HttpStream(const asio::any_io_executor& loop, Prepare prepare, Lookup lookup)
     : state_(std::make_shared<State>(loop, std::move(prepare), std::move(lookup))) {}
 
 HttpStream::~HttpStream() {

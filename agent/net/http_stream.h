@@ -80,7 +80,7 @@ class HttpStream {
       std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& host)>;
   // Must not outlive the loop. May be destroyed while an operation is pending, which then ends as
   // by close().
-  HttpStream(boost::asio::any_io_executor loop, Prepare prepare, Lookup lookup = nullptr);
+  HttpStream(const boost::asio::any_io_executor& loop, Prepare prepare, Lookup lookup = nullptr);
   ~HttpStream();
   HttpStream(HttpStream&&) noexcept;
   HttpStream& operator=(HttpStream&&) noexcept;

@@ -29,7 +29,7 @@ Result<Server> parse_server(std::string_view url) {
   const std::string text = has_scheme ? std::string(url) : "https://" + std::string(url);
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return bad(url, "not a URL");
-  const boost::urls::url_view view = *parsed;
+  const boost::urls::url_view& view = *parsed;
   Server server;
   const std::string scheme(view.scheme());
   if (scheme != "https" && scheme != "http") return bad(url, "the scheme is " + scheme);

@@ -17,7 +17,7 @@ struct Distribution::State {
   prometheus::Histogram histogram;
 };
 
-Distribution::Distribution(std::string name, std::string help, std::vector<double> bounds)
+Distribution::Distribution(std::string name, std::string help, const std::vector<double>& bounds)
     : state_(std::make_unique<State>(std::move(name), std::move(help), bounds)) {}
 Distribution::~Distribution() = default;
 Distribution::Distribution(Distribution&&) noexcept = default;
@@ -31,11 +31,11 @@ struct Page::State {
   std::vector<prometheus::MetricFamily> families;
 
   prometheus::ClientMetric& sample(const std::string& name, const std::string& help,
-                                   prometheus::MetricType type, Labels labels) {
+                                   prometheus::MetricType type, const Labels& labels) {
     if (families.empty() || families.back().name != name)
       families.push_back({name, help, type, {}});
     auto& metric = families.back().metric.emplace_back();
-    for (auto& [key, value] : labels) metric.label.push_back({key, std::move(value)});
+    for (const auto& [key, value] : labels) metric.label.push_back({key, value});
     return metric;
   }
 };
@@ -43,13 +43,14 @@ struct Page::State {
 Page::Page() : state_(std::make_unique<State>()) {}
 Page::~Page() = default;
 
-void Page::gauge(const std::string& name, const std::string& help, double value, Labels labels) {
-  state_->sample(name, help, prometheus::MetricType::Gauge, std::move(labels)).gauge.value = value;
+void Page::gauge(const std::string& name, const std::string& help, double value,
+                 const Labels& labels) {
+  state_->sample(name, help, prometheus::MetricType::Gauge, labels).gauge.value = value;
 }
 
-void Page::counter(const std::string& name, const std::string& help, double value, Labels labels) {
-  state_->sample(name, help, prometheus::MetricType::Counter, std::move(labels)).counter.value =
-      value;
+void Page::counter(const std::string& name, const std::string& help, double value,
+                   const Labels& labels) {
+  state_->sample(name, help, prometheus::MetricType::Counter, labels).counter.value = value;
 }
 
 void Page::add(const Distribution& distribution) {

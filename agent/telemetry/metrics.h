@@ -20,7 +20,7 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 // How often a duration was within which bound; seconds.
 class Distribution {
  public:
-  Distribution(std::string name, std::string help, std::vector<double> bounds);
+  Distribution(std::string name, std::string help, const std::vector<double>& bounds);
   ~Distribution();
   Distribution(Distribution&&) noexcept;
   Distribution& operator=(Distribution&&) noexcept;
@@ -40,8 +40,10 @@ class Page {
   Page& operator=(const Page&) = delete;
 
   // Samples of one name are given one after the other, with the same help.
-  void gauge(const std::string& name, const std::string& help, double value, Labels labels = {});
-  void counter(const std::string& name, const std::string& help, double value, Labels labels = {});
+  void gauge(const std::string& name, const std::string& help, double value,
+             const Labels& labels = {});
+  void counter(const std::string& name, const std::string& help, double value,
+               const Labels& labels = {});
   void add(const Distribution& distribution);
   // What the process uses: process_cpu_seconds_total, process_resident_memory_bytes,
   // process_open_fds, process_start_time_seconds, as every client library names them.

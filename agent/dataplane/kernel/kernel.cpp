@@ -139,7 +139,7 @@ Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next,
                                          const ProgramFd& back) {
   if (auto whole = complete_set(pins, *next, steps); !whole) return whole;
   const auto fd = [&](const std::string& name) { return next->programs->fd(name); };
-  const auto moved = switch_sets(pins, from, next->number, fd, steps);
+  auto moved = switch_sets(pins, from, next->number, fd, steps);
   if (moved || pins.current_set() == next->number) {
     set = std::move(next);
     if (moved && set->programs->moving()) load_last_programs();

@@ -63,7 +63,7 @@ Result<> run_through(const bpf_program* program, int map) {
 Result<> move_sockets(const Maps& from, const Maps& to) {
   Mover mover(move__open(), move__destroy);
   if (!mover) return load_failure(errno, "open the copier of sockets");
-  const auto rows = set_rows(mover, from.schema.of("sockets"), to.schema.of("sockets"));
+  auto rows = set_rows(mover, from.schema.of("sockets"), to.schema.of("sockets"));
   if (!rows) return rows;
   if (const int status = bpf_map__reuse_fd(mover->maps.move_to, to.fd("sockets")); status != 0) {
     return fail_errno(-status, "reuse map 'sockets'");

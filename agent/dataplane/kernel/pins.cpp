@@ -85,7 +85,7 @@ Result<> require_bpffs(const std::string& directory) {
 
 std::string Pins::map(const std::string& directory, std::string_view name) const {
   const auto& names = shared_maps();
-  const std::string own = directory + "/" + std::string(name);
+  std::string own = directory + "/" + std::string(name);
   if (std::find(names.begin(), names.end(), name) == names.end() || exists(own)) return own;
   return shared() + "/" + std::string(name);
 }

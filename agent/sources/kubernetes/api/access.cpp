@@ -61,7 +61,7 @@ Attempt<> Access::refresh() {
     if (!server) return NoLuck(ended(Ending::denied, server.error().what));
     servers.push_back(std::move(*server));
   }
-  route_.configure(servers.empty() ? credentials_.current()->servers : std::move(servers));
+  route_.configure(servers.empty() ? credentials_.current()->servers : servers);
   return {};
 }
 

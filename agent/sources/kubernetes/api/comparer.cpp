@@ -18,7 +18,7 @@ constexpr unsigned kPage = 500;
 
 }  // namespace
 
-Comparer::Comparer(asio::any_io_executor loop, ComparerSettings settings, Access& access,
+Comparer::Comparer(const asio::any_io_executor& loop, ComparerSettings settings, Access& access,
                    Store& store, net::HttpStream::Prepare prepare, Reflector::Flush flush,
                    std::function<void(Kind, std::string)> relist)
     : settings_(settings),

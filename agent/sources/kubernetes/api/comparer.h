@@ -33,7 +33,7 @@ struct ComparerStatus {
 class Comparer {
  public:
   // `relist`: more differs than is worth fetching one by one.
-  Comparer(boost::asio::any_io_executor loop, ComparerSettings settings, Access& access,
+  Comparer(const boost::asio::any_io_executor& loop, ComparerSettings settings, Access& access,
            Store& store, net::HttpStream::Prepare prepare, Reflector::Flush flush,
            std::function<void(Kind, std::string)> relist);
 

@@ -33,7 +33,7 @@ Trouble silent_for(std::chrono::milliseconds time) {
 
 }  // namespace
 
-Reflector::Reflector(asio::any_io_executor loop, Kind kind, ReflectorSettings settings,
+Reflector::Reflector(const asio::any_io_executor& loop, Kind kind, ReflectorSettings settings,
                      Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
                      std::function<void()> recovered)
     : kind_(kind),

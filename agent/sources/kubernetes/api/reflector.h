@@ -42,7 +42,7 @@ class Reflector {
   // Called after what was read at `received` has been applied to the store; `recovered` when a
   // watch goes on after it had broken.
   using Flush = std::function<void(TimePoint received)>;
-  Reflector(boost::asio::any_io_executor loop, Kind kind, ReflectorSettings settings,
+  Reflector(const boost::asio::any_io_executor& loop, Kind kind, ReflectorSettings settings,
             Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
             std::function<void()> recovered);
 
