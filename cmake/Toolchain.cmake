@@ -5,10 +5,18 @@ if(HOLDFAST_WERROR)
   add_compile_options(-Werror)
 endif()
 if(HOLDFAST_SANITIZE)
-  add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O0)
+  add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
+  # Tests: quick to compile; fuzzing: quick to run.
+  if(HOLDFAST_FUZZ)
+    add_compile_options(-O1)
+  else()
+    add_compile_options(-O0)
+  endif()
   # Instrumented, GCC 12 takes the inside of std::regex for uninitialized.
-  add_compile_options(-Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
   # GCC says that TSan does not model the fences of Boost.Asio's executors. What it would miss is an
   # order between threads through such a fence alone; each loop here runs on one thread.
   if(HOLDFAST_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

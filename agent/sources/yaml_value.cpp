@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "agent/sources/builder.h"
@@ -18,7 +19,13 @@ class Events : public YAML::EventHandler {
 
   std::vector<Value> documents;
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // At what it cannot read between two documents (`"a","b": 1`) yaml-cpp begins one document
+    // after the other for ever.
+    if (started_ && mark.pos == started_->pos) {
+      throw ParseStop(line(mark), column(mark), "neither a value nor the end of the document");
+    }
+    started_ = mark;
     anchors_.clear();
     recordings_.clear();
   }
@@ -120,6 +127,7 @@ class Events : public YAML::EventHandler {
 
   const ParseLimits& limits_;
   Builder builder_;
+  std::optional<YAML::Mark> started_;
   std::map<YAML::anchor_t, Value> anchors_;
   std::vector<Recording> recordings_;
   std::size_t expanded_ = 0;

@@ -68,7 +68,7 @@ void as_page(Kind kind, std::string_view body) {
   (void)base.store.compare(kind, refs, page->version);
   base.store.end_list(kind, page->version, page->items.size() % 2 == 1);
   base.take();
-  for (const Value& item : page->items) base.store.correct(kind, item);
+  for (const Value& item : page->items) base.store.correct(kind, item, page->version);
   base.take();
 }
 

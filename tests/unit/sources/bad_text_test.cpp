@@ -59,6 +59,15 @@ TEST(Damaged, YamlErrorsHaveTheirPlace) {
   EXPECT_THAT(problem_of("a: @x\n"), StartsWith("catalog.yaml:1:4: "));
 }
 
+// The parser would begin documents for ever, and take all memory.
+TEST(Damaged, ATextThatNoDocumentEndsBeforeIsRefused) {
+  EXPECT_EQ(problem_of("\"v1\",\"items\":[]}\n"),
+            "catalog.yaml:1:5: neither a value nor the end of the document");
+  EXPECT_EQ(problem_of("a: 1\n...\n\"b\", c\n"),
+            "catalog.yaml:3:4: neither a value nor the end of the document");
+  EXPECT_EQ(problem_of("---\n---\n---\na: 1\n"), "") << "empty documents are documents";
+}
+
 TEST(Aliases, OfNothingAndOfThemselves) {
   EXPECT_THAT(problem_of("a: *x\n"), StartsWith("catalog.yaml:1:4: "));
   EXPECT_THAT(problem_of("a: &x [*x]\n"), StartsWith("catalog.yaml:1:8: an alias inside its own"));
