@@ -22,6 +22,10 @@ constexpr auto kVerifyInterval = 60s;
 constexpr auto kCollectInterval = 1s;
 constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
 constexpr auto kLongestRetry = 30'000ms;
+// Finer where the figures to reach are: 10 ms and 100 ms.
+const std::vector<double> kSwitches = {0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008,
+                                       0.01,   0.015, 0.02,  0.03,  0.05,  0.075, 0.1,   0.15,
+                                       0.25,   0.5,   1,     2.5,   5,     10,    30,    60};
 const std::vector<double> kDurations = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
                                         0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5,
                                         5,      10,      30,     60,    120,    300};
@@ -63,6 +67,10 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       waiters_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
+      switch_duration_("holdfast_switch_duration_seconds",
+                       "From a source's answer read to the maps switched, without what follows: "
+                       "the grace periods of what was removed.",
+                       kSwitches),
       sync_duration_("holdfast_sync_duration_seconds",
                      "From a source's answer read to the maps switched.", kDurations),
       programming_duration_("holdfast_network_programming_duration_seconds",
@@ -165,6 +173,7 @@ Result<> Daemon::open_dataplane() {
   if (!opened) return tl::unexpected(opened.error());
   dataplane_ = std::move(*opened);
   reconciler_.emplace(*dataplane_, [this] { return catalog_->all(); });
+  reconciler_->on_switch([this] { switched_at_ = steady_clock::now(); });
   if (auto adopted = reconciler_->start(); !adopted) return adopted;
   if (!catalog_) {
     restore_last_known_good(restore(reconciler_->found(), last_snapshot_));
@@ -227,13 +236,10 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   source.doubts = update.doubts;
   const bool first = update.complete && !source.complete;
   source.complete = source.complete || update.complete;
+  switched_at_.reset();
   carry(source, source.guard.admit(update, steady_clock::now()));
+  time_update(update);
   if (first) schedule_snapshot();  // confirmed, though nothing may have changed
-  if (update.received != TimePoint{}) sync_duration_.observe(steady_clock::now() - update.received);
-  for (const std::string& time : update.trigger_times) {
-    if (const auto triggered = telemetry::parse_time(time))
-      programming_duration_.observe(std::chrono::system_clock::now() - *triggered);
-  }
   if (first && reconciler_) {
     if (auto pruned = reconciler_->prune(source.name); !pruned) log::error(pruned.error().what);
   }
@@ -241,6 +247,17 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
                                      [](const SourceState& state) { return state.complete; });
   if (!dataplane_ && all_spoke) after_sources_spoke();
   attach_when_complete();
+}
+
+void Daemon::time_update(const SourceUpdate& update) {
+  if (update.received != TimePoint{}) {
+    sync_duration_.observe(steady_clock::now() - update.received);
+    if (switched_at_) switch_duration_.observe(*switched_at_ - update.received);
+  }
+  for (const std::string& time : update.trigger_times) {
+    if (const auto triggered = telemetry::parse_time(time))
+      programming_duration_.observe(std::chrono::system_clock::now() - *triggered);
+  }
 }
 
 void Daemon::after_sources_spoke() {

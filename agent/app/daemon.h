@@ -61,6 +61,7 @@ class Daemon {
   void start_sources();
   void bypass_hook(int fd);
   void on_update(SourceState& source, const SourceUpdate& update);
+  void time_update(const SourceUpdate& update);
   void carry(SourceState& source, const std::vector<Admitted>& admitted);
   void program(const Generation& generation);
   void attach_when_complete();
@@ -109,8 +110,9 @@ class Daemon {
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;
   std::chrono::milliseconds retry_delay_{500};
-  telemetry::Distribution apply_duration_, sync_duration_, programming_duration_;
-  std::uint64_t known_growths_ = 0;  // already logged
+  telemetry::Distribution apply_duration_, switch_duration_, sync_duration_, programming_duration_;
+  std::optional<std::chrono::steady_clock::time_point> switched_at_;  // by the update in hand
+  std::uint64_t known_growths_ = 0;                                   // already logged
   std::optional<Error> failure_;
 };
 

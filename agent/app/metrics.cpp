@@ -47,6 +47,7 @@ void MetricsReport::generations(telemetry::Page& page) const {
   page.gauge("holdfast_apply_failed", "1 while the newest generation could not be applied.",
              reconciler && !reconciler->status().last_error.empty());
   page.add(daemon_.apply_duration_);
+  page.add(daemon_.switch_duration_);
   page.add(daemon_.sync_duration_);
   page.add(daemon_.programming_duration_);
   const Snapshots& snapshots = daemon_.snapshots_;

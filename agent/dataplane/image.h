@@ -135,6 +135,9 @@ using Op = std::variant<op::PutString, op::PutServiceName, op::PutPoolName, op::
 
 struct Diff {
   std::vector<Op> ops;  // to be applied in this order
+  // With so many of them applied connects go by the new state. The rest waits for grace periods
+  // and gives things back.
+  std::size_t switched = 0;
   bool empty() const { return ops.empty(); }
 };
 

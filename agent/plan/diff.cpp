@@ -143,6 +143,7 @@ Diff assemble(Sections& sections, std::uint64_t generation) {
   diff.ops.reserve(count);
   for (auto* ops : adding) {
     std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
+    if (ops == &sections.deletes) diff.switched = diff.ops.size();
     const bool grace =
         ops == &sections.deletes ? unpublished : ops == &sections.zeroed && !ops->empty();
     if (grace) diff.ops.emplace_back(op::Grace{});

@@ -64,8 +64,14 @@ Result<> Reconciler::grow() {
   return {};
 }
 
-Result<> Reconciler::perform(const Diff& diff) {
+Result<> Reconciler::perform(Diff diff) {
+  const auto switched = diff.ops.begin() + static_cast<std::ptrdiff_t>(diff.switched);
+  Diff rest;
+  rest.ops.assign(std::make_move_iterator(switched), std::make_move_iterator(diff.ops.end()));
+  diff.ops.erase(switched, diff.ops.end());
   auto applied = dataplane_.apply(diff);
+  if (applied && switched_ && !diff.empty()) switched_();
+  if (applied) applied = dataplane_.apply(rest);
   if (!applied) {
     replan_ = true;
     status_.last_error = applied.error().what;
@@ -84,7 +90,7 @@ Result<> Reconciler::apply(const Generation& generation) {
     status_.last_error = diff.error().what;
     return tl::unexpected(diff.error());
   }
-  if (auto applied = perform(*diff); !applied) return applied;
+  if (auto applied = perform(std::move(*diff)); !applied) return applied;
   ++status_.applies;
   status_.applied_generation = generation.number;
   status_.last_error.clear();
@@ -116,7 +122,7 @@ Result<> Reconciler::retry() {
     status_.last_error = diff.error().what;
     return tl::unexpected(diff.error());
   }
-  if (auto applied = perform(*diff); !applied) return applied;
+  if (auto applied = perform(std::move(*diff)); !applied) return applied;
   replan_ = false;
   ++status_.applies;
   status_.applied_generation = whole.number;
@@ -141,7 +147,7 @@ Result<> Reconciler::prune(const std::string& source) {
 Result<> Reconciler::collect() {
   if (pending()) return {};
   std::optional<Error> failed;
-  const Diff diff = planner_->collect([&](std::uint32_t id) {
+  Diff diff = planner_->collect([&](std::uint32_t id) {
     auto stats = dataplane_.stats(id);
     if (stats) return *stats;
     failed = stats.error();
@@ -150,7 +156,7 @@ Result<> Reconciler::collect() {
     return unknown;
   });
   if (failed) return tl::unexpected(*failed);
-  return diff.empty() ? Result<>{} : perform(diff);
+  return diff.empty() ? Result<>{} : perform(std::move(diff));
 }
 
 bool Reconciler::draining() const {
@@ -166,7 +172,7 @@ Result<std::vector<Difference>> Reconciler::differences() {
 Result<std::size_t> Reconciler::verify() {
   auto actual = dataplane_.observe();
   if (!actual) return tl::unexpected(actual.error());
-  const Image desired = planner_->expected();
+  const Image& desired = planner_->expected();
   const std::size_t wrong = compare(desired, *actual).size();
   if (wrong == 0) return 0;
   if (auto mended = perform(repair(desired, *actual)); !mended)

@@ -33,6 +33,9 @@ class Reconciler {
   // `everything`: the whole catalog, asked for when the maps must be planned anew.
   Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything);
 
+  // Called when connects go by what was applied last, before what that gives back is collected.
+  void on_switch(std::function<void()> call) { switched_ = std::move(call); }
+
   // Observes the maps and adopts their ids. Must succeed before anything else is called.
   Result<> start();
   // What the maps held at start(), for the catalog's restore.
@@ -60,11 +63,12 @@ class Reconciler {
  private:
   Result<Diff> plan(const Generation& generation);
   Result<> grow();
-  Result<> perform(const Diff& diff);
+  Result<> perform(Diff diff);
   Result<> readopt();
 
   Dataplane& dataplane_;
   std::function<std::vector<CatalogChange>()> everything_;
+  std::function<void()> switched_;
   std::optional<Planner> planner_;
   Image found_;
   ReconcileStatus status_;

@@ -119,15 +119,12 @@ struct ChangeTimes {
   std::vector<std::uint32_t> admit, plan, to_switch, whole;
 };
 
-// The operations up to the last pool word, which is the switch; what comes after it waits for grace
-// periods and only gives things back.
+// The operations up to the switch, and what comes after it.
 std::pair<Diff, Diff> split_at_switch(Diff diff) {
-  const auto last = std::find_if(diff.ops.rbegin(), diff.ops.rend(), [](const Op& one) {
-    return std::holds_alternative<op::StorePool>(one);
-  });
+  const auto switched = diff.ops.begin() + static_cast<std::ptrdiff_t>(diff.switched);
   Diff after;
-  after.ops.assign(std::make_move_iterator(last.base()), std::make_move_iterator(diff.ops.end()));
-  diff.ops.erase(last.base(), diff.ops.end());
+  after.ops.assign(std::make_move_iterator(switched), std::make_move_iterator(diff.ops.end()));
+  diff.ops.erase(switched, diff.ops.end());
   return {std::move(diff), std::move(after)};
 }
 

@@ -94,6 +94,24 @@ TEST_F(ReconcilerTest, AppliesAndReports) {
   EXPECT_EQ(reconciler_->status().last_error, "");
 }
 
+// When connects go by the new state, and what it gives back still waits for a grace period.
+TEST_F(ReconcilerTest, TellsOfTheSwitchBeforeTheGracePeriods) {
+  ASSERT_TRUE(say({song({"10.1.0.1", "10.1.0.2"}), image({"10.1.0.3"})}));
+  std::vector<std::size_t> operations;
+  bool right = false;
+  reconciler_->on_switch([&] {
+    operations.push_back(maps_->count);
+    right = text(answered(maps_->image())) == text(wanted(catalog_->all()));
+  });
+  maps_->count = 0;
+  ASSERT_TRUE(say({song({"10.1.0.1", "10.1.0.4"})}, {"image"}));
+  ASSERT_EQ(operations.size(), 1u);
+  EXPECT_TRUE(right);
+  EXPECT_LT(operations[0], maps_->count);
+  ASSERT_TRUE(reconciler_->collect());  // gives back, and switches nothing
+  EXPECT_EQ(operations.size(), 1u);
+}
+
 // A change of everything: an endpoint replaced, a service gone, another new, an address moved.
 TEST_F(ReconcilerTest, AFailureAtAnyOperationIsMendedByARetry) {
   const auto change = [&] {
