@@ -1,265 +1,158 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holdfast beside the real kube-proxy (nftables mode) on the same API server, each in a network namespace of
-its own, joined to this process's, where API server and endpoints are. One endpoint of a service of one is
-replaced: from the API's answer to the first connect to the ClusterIP that reaches the new endpoint."""
+"""Holdfast beside the real kube-proxy (nftables and iptables modes) on the same API server. In each round each
+has one turn, alone and in random order: started anew, then one endpoint of a service of one is replaced again
+and again: from the API's answer to the first connect to the ClusterIP that reaches the new endpoint. With
+--large: Holdfast with 10,000 services of 100 endpoints (kubernetes_large.py). With --outages: how soon the maps
+equal the API again (kubernetes_outage.py)."""
 import argparse
 import datetime
 import json
 import os
 import pathlib
-import re
+import random
 import signal
-import statistics
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent / "cluster")]
-from cluster import ControlPlane  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from kubenode import API, SERVER, SETTLE, STARTS, Arm, NodeLab, make_probe, metrics, spread  # noqa: E402
 from kubelab import own_network  # noqa: E402
-from lab import Host, Lab, run, wait_for  # noqa: E402
-from programs import inside  # noqa: E402
+from kubernetes_large import large  # noqa: E402
+from kubernetes_outage import WAYS, outages  # noqa: E402
+from lab import run  # noqa: E402
+from seeded import start_seeded  # noqa: E402
+from switches import switches  # noqa: E402
 
-API, PORT, VIP = "10.78.0.1", 8080, "10.96.0.99"
-TICKS = os.sysconf("SC_CLK_TCK")
-SETTLE = 2.0  # between changes: kube-proxy syncs at most once a second
 
-# Runs in the namespace: a line for each new peer, "address nanoseconds". CLOCK_MONOTONIC is one for all.
-DIALER = """
-import socket, struct, sys, time
-last, linger = None, struct.pack("ii", 1, 0)
-while True:
-    s = socket.socket()
-    s.settimeout(0.5)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+def turn(options, name, plane, number):
+    """One agent's turn; the changes it makes begin with `number`."""
+    lab = NodeLab(options.bin)
     try:
-        s.connect((sys.argv[1], 80))
-        peer = s.recv(64).decode()
-        if peer and peer != last:
-            last = peer
-            print(peer, time.monotonic_ns(), flush=True)
-    except OSError:
-        pass
-    s.close()
-    time.sleep(0.001)
-"""
-# Answers each connect with the address that it was made to.
-SERVER = """
-import socket
-s = socket.create_server(("0.0.0.0", %d), backlog=1024)
-while True:
-    one, _ = s.accept()
-    try:
-        one.sendall(one.getsockname()[0].encode())
-        one.close()
-    except OSError:
-        pass
-""" % PORT
+        arm = Arm(name, plane, lab.node, number - 1)
+        before, used = metrics(lab.node) if name == "Holdfast" else "", arm.cpu()
+        taken = []
+        for change in range(number, number + options.changes):
+            taken.append(arm.change(change))
+            time.sleep(SETTLE)
+        result = {"arm": name, "start": arm.start, "change_ms": spread(taken), "all_ms": taken,
+                  "cpu_seconds_a_change": (arm.cpu() - used) / options.changes, "memory": arm.memory(), "load": os.getloadavg()[0]}
+        if name == "Holdfast":
+            result["switches"] = switches(before, metrics(lab.node))
+        return result
+    except TimeoutError as error:
+        log = lab.node.directory / ("holdfastd.log" if name == "Holdfast" else "kube-proxy.log")
+        raise TimeoutError(f"{name}: {error}; the end of its log:\n" + "\n".join(log.read_text().splitlines()[-5:])) from None
+    finally:
+        lab.remove()
 
 
-class Node(Host):
-    """A namespace with a default route to where the endpoints are."""
-
-    def create(self):
-        super().create()
-        veth, far = f"hfv{os.getpid() % 100000}{self.name}", f"10.78.{self.index}"
-        run("ip", "link", "add", veth, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
-        run("ip", "addr", "add", f"{far}.1/24", "dev", veth)
-        run("ip", "link", "set", veth, "up")
-        run("ip", "-n", self.netns, "addr", "add", f"{far}.2/24", "dev", "eth0")
-        run("ip", "-n", self.netns, "link", "set", "eth0", "up")
-        run("ip", "-n", self.netns, "route", "add", "default", "via", f"{far}.1")
-
-    def write_config(self):
-        (self.directory / "config.yaml").write_text(
-            f"node: {{name: node-0}}\ndataplane: {{cgroup: {self.cgroup}, bpffs: {self.bpffs}}}\n"
-            f"state_dir: {self.directory}/state\nadmin: {{socket: {self.directory}/admin.sock, listen: '127.0.0.1:9464'}}\n"
-            f"sources: [{{name: kube, kubernetes: {{kubeconfig: {self.kubeconfig}}}}}]\n")
-
-    def metrics(self):
-        with inside(f"/run/netns/{self.netns}"), urllib.request.urlopen("http://127.0.0.1:9464/metrics", timeout=5) as answer:
-            return answer.read().decode()
+def summary(turns, name):
+    own = [one for one in turns if one["arm"] == name]
+    changes = [one for turn_ in own for one in turn_["all_ms"]]
+    return {"change_ms": spread(changes), "cpu_seconds_a_change": spread([one["cpu_seconds_a_change"] for one in own]),
+            "ready_seconds": spread([one["start"]["ready_seconds"] for one in own]), "start_cpu_seconds": spread([one["start"]["cpu_seconds"] for one in own]),
+            **{row: spread([one["memory"][row] for one in own]) for row in ("anon_mib", "rss_mib", "peak_rss_mib")}}
 
 
-def event_to_map(before, after):
-    """Of the changes between two readings of Holdfast's own histogram: how many, mean, and the buckets' upper bounds of p50 and p99."""
-    def read(page):
-        rows = {}
-        for line in page.splitlines():
-            if line.startswith("holdfast_sync_duration_seconds"):
-                name, value = line.rsplit(" ", 1)
-                rows[name] = float(value)
-        return rows
-
-    first, last = read(before), read(after)
-    gained = {name: value - first.get(name, 0.0) for name, value in last.items()}
-    count = sum(value for name, value in gained.items() if "_count" in name)
-    total = sum(value for name, value in gained.items() if "_sum" in name)
-    buckets = sorted((float(re.search(r'le="([^"]+)"', name)[1]), value) for name, value in gained.items() if "_bucket" in name)
-
-    def within(part):
-        return next((bound for bound, value in buckets if value >= part * count), None)
-    return {"count": count, "mean_ms": total / max(count, 1) * 1e3, "p50_within_ms": within(0.5) * 1e3, "p99_within_ms": within(0.99) * 1e3}
-
-
-class BenchLab(Lab):
-    def make_hosts(self):
-        hosts = Node(self, "a", 1), Node(self, "b", 2)
-        for host in hosts:
-            host.create()
-        return hosts
-
-
-class Watcher:
-    """The dialer of one namespace, and when each peer was first reached."""
-
-    def __init__(self, host):
-        self.seen = {}
-        self.process = host.start(sys.executable, "-c", DIALER, VIP, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            address, when = line.split()
-            self.seen[address] = int(when)
-
-    def wait(self, address, seconds):
-        wait_for(f"a connect to reach {address}", lambda: address in self.seen, seconds)
-        return self.seen[address]
-
-
-class Arm:
-    """One agent: its process, its dialer, its figures."""
-
-    def __init__(self, name, host, start):
-        self.name, self.host, self.watcher = name, host, Watcher(host)
-        begin = time.monotonic_ns()
-        self.process = start(host)
-        self.start = {"ready_seconds": (self.watcher.wait(address_of(0), 300) - begin) / 1e9}
-        time.sleep(SETTLE)
-        self.start |= {"cpu_seconds": self.cpu(), **self.memory()}
-        self.latencies = []
-
-    def cpu(self):
-        """Its own and that of the children it waited for (nft)."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return sum(map(int, fields[11:15])) / TICKS
-
-    def memory(self):
-        rows = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines())
-        return {name: int(rows[row].split()[0]) / 1024 for name, row in (("rss_mib", "VmRSS"), ("anon_mib", "RssAnon"))}
-
-    def figures(self, changes, cpu_before):
-        ms = sorted(one / 1e6 for one in self.latencies)
-        return {"start": self.start, "change_ms": {"min": ms[0], "median": statistics.median(ms), "max": ms[-1], "all": ms},
-                "cpu_seconds_a_change": (self.cpu() - cpu_before) / changes, "after": self.memory()}
-
-
-def address_of(change):
-    return f"10.77.{1 + change // 250}.{1 + change % 250}"
-
-
-def endpoints(change):
-    return [{"addresses": [address_of(change)], "nodeName": "node-0", "conditions": {"ready": True, "serving": True, "terminating": False},
-             "targetRef": {"kind": "Pod", "namespace": "default", "name": f"probe-{change}", "uid": f"probe-{change}"}}]
-
-
-def make_probe(plane):
-    access = plane.api()
-    if access.raw("GET", access.path("Node", name="node-0"))[0] == 404:
-        access.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-0"}})
-    # kube-proxy waits 30 s for a Node that says no address.
-    access.patch("Node", "node-0", {"status": {"addresses": [{"type": "InternalIP", "address": "10.78.2.2"}]}}, how="strategic", part="/status")
-    access.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "probe", "namespace": "default"},
-                   "spec": {"clusterIP": VIP, "ports": [{"name": "http", "port": 80, "targetPort": PORT}]}})
-    access.create({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-                   "metadata": {"name": "probe-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "probe"}},
-                   "ports": [{"name": "http", "port": PORT, "protocol": "TCP"}], "endpoints": endpoints(0)})
-
-
-def start_holdfast(plane):
-    def start(host):
-        host.kubeconfig = plane.kubeconfig("agent")
-        return host.start_daemon(wait=False)
-    return start
-
-
-def start_kube_proxy(plane):
-    def start(host):
-        config = host.directory / "kube-proxy.json"
-        config.write_text(json.dumps({
-            "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "mode": "nftables", "hostnameOverride": "node-0",
-            "clientConnection": {"kubeconfig": str(plane.kubeconfig())}, "conntrack": {"maxPerCore": 0}, "clusterCIDR": "10.128.0.0/9"}))
-        log = open(host.directory / "kube-proxy.log", "w")
-        return host.start(plane.bin / "kube-proxy", "--config", config, stdout=log, stderr=log)
-    return start
+def ratios(turns, name):
+    """Of the arm beside Holdfast's, of the medians in the same round."""
+    rounds = {}
+    for one in turns:
+        rounds.setdefault(one["round"], {})[one["arm"]] = one
+    both = [(one[name], one["Holdfast"]) for one in rounds.values()]
+    # A median below a tenth of a millisecond (the connect may come before the API's answer) says no ratio.
+    return {"change": spread([theirs["change_ms"]["median"] / max(ours["change_ms"]["median"], 0.1) for theirs, ours in both]),
+            "cpu": spread([theirs["cpu_seconds_a_change"] / max(ours["cpu_seconds_a_change"], 1e-4) for theirs, ours in both]),
+            "start": spread([theirs["start"]["ready_seconds"] / ours["start"]["ready_seconds"] for theirs, ours in both]),
+            "anon": spread([theirs["memory"]["anon_mib"] / ours["memory"]["anon_mib"] for theirs, ours in both])}
 
 
 def measure(options, services, count):
-    lab = BenchLab(options.bin)
-    with ControlPlane(address=API) as plane:
+    plane = start_seeded(services, count, address=API)
+    server = subprocess.Popen([sys.executable, "-c", SERVER])
+    try:
         plane.bind_agent()
-        seeded = plane.seed(services, count)
         make_probe(plane)
-        server = subprocess.Popen([sys.executable, "-c", SERVER])
-        lab.processes.append(server)
-        arms = [Arm("Holdfast", lab.hosts[0], start_holdfast(plane)), Arm("kube-proxy", lab.hosts[1], start_kube_proxy(plane))]
-        cpu, before = [arm.cpu() for arm in arms], arms[0].host.metrics()
-        for change in range(1, options.changes + 1):
-            plane.api().patch("EndpointSlice", "probe-1", {"endpoints": endpoints(change)})
-            answered = time.monotonic_ns()
-            for arm in arms:
-                arm.latencies.append(arm.watcher.wait(address_of(change), 60) - answered)
-            time.sleep(SETTLE)
-        result = {"services": services, "endpoints": count, "changes": options.changes, "seed": seeded, "load": os.getloadavg(),
-                  "arms": {arm.name: arm.figures(options.changes, used) for arm, used in zip(arms, cpu)},
-                  "event_to_map": event_to_map(before, arms[0].host.metrics())}
-    lab.remove()
-    return result
+        turns, number = [], 1
+        for round_ in range(options.rounds):
+            for name in random.sample(options.arms, len(options.arms)):
+                turns.append({"round": round_, **turn(options, name, plane, number)})
+                number += options.changes
+                print(f"{services}x{count} round {round_ + 1}: {name}: {turns[-1]['change_ms']['median']:.1f} ms", file=sys.stderr, flush=True)
+    finally:
+        server.kill()
+        plane.remove()
+    return {"services": services, "endpoints": count, "rounds": options.rounds, "changes": options.changes, "turns": turns,
+            "arms": {name: summary(turns, name) for name in options.arms},
+            "ratios": {name: ratios(turns, name) for name in options.arms if name != "Holdfast"}}
 
 
 def table(result):
-    yield (f"{result['services']:,} services × {result['endpoints']}, {result['changes']} changes, load {result['load'][0]:.1f}; "
-           "ms from the API's answer to the first connect that reaches the new endpoint:\n")
-    yield "| | change min / median / max, ms | CPU a change, s | start to first connect, s | CPU of the start, s | RssAnon, MiB | RSS, MiB |"
+    loads = [one["load"] for one in result["turns"]]
+    yield (f"{result['services']:,} × {result['endpoints']}: {result['rounds']} rounds of {result['changes']} changes, load {min(loads):.1f} to {max(loads):.1f}; "
+           "min / median / max:\n")
+    yield "| | change, ms | CPU a change, ms | start to first connect, s | CPU of the start, s | RssAnon, MiB | RSS, MiB |"
     yield "|---|---|---|---|---|---|---|"
+
+    def cell(value, digits, factor=1):
+        return f"{value['min'] * factor:.{digits}f} / **{value['median'] * factor:.{digits}f}** / {value['max'] * factor:.{digits}f}"
     for name, arm in result["arms"].items():
-        ms = arm["change_ms"]
-        yield (f"| {name} | {ms['min']:.1f} / **{ms['median']:.1f}** / {ms['max']:.1f} | {arm['cpu_seconds_a_change']:.3f} | {arm['start']['ready_seconds']:.2f} | "
-               f"{arm['start']['cpu_seconds']:.2f} | {arm['after']['anon_mib']:.1f} | {arm['after']['rss_mib']:.1f} |")
-    ours, theirs = (arm["change_ms"]["median"] for arm in result["arms"].values())
-    own = result["event_to_map"]
-    yield (f"\nkube-proxy's median less Holdfast's: {theirs - ours:.0f} ms. Holdfast's own count, event received to map switched: {own['count']:.0f} changes, "
-           f"mean {own['mean_ms']:.1f} ms, p50 within {own['p50_within_ms']:g} ms, p99 within {own['p99_within_ms']:g} ms.\n")
+        yield (f"| {name} | {cell(arm['change_ms'], 1)} | {cell(arm['cpu_seconds_a_change'], 1, 1e3)} | {cell(arm['ready_seconds'], 2)} | "
+               f"{cell(arm['start_cpu_seconds'], 2)} | {cell(arm['anon_mib'], 1)} | {cell(arm['rss_mib'], 1)} |")
+    for name, of in result["ratios"].items():
+        yield f"| {name}, of Holdfast's | {cell(of['change'], 1)}× | {cell(of['cpu'], 0)}× | {cell(of['start'], 1)}× | | {cell(of['anon'], 1)}× | |"
+    yield ""
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(prog="scripts/bench kubernetes", description=__doc__)
     parser.add_argument("--bin", default="build/release/bin", help="where holdfastd is")
     parser.add_argument("--size", action="append", metavar="SERVICESxENDPOINTS", help="default 1000x10 and 5000x10; may be repeated")
-    parser.add_argument("--changes", type=int, default=20)
-    parser.add_argument("--quick", action="store_true", help="200x10, 3 changes: that it works, no figures")
-    parser.add_argument("--json", type=pathlib.Path, default=pathlib.Path("build/bench/kubernetes.json"))
+    parser.add_argument("--arms", nargs="+", choices=STARTS, default=list(STARTS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--changes", type=int, default=10, help="in each turn")
+    parser.add_argument("--large", action="store_true", help="Holdfast alone, with 10000x100 and, for its memory, 1000x10")
+    parser.add_argument("--single", type=int, default=1000, help="with --large: single changes")
+    parser.add_argument("--outages", nargs="*", type=float, metavar="SECONDS", help="Holdfast alone, while the API is away; default 5 30 120")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="with --outages: what the agent sees of it")
+    parser.add_argument("--quick", action="store_true", help="200x10, few changes, and --large with as many: that it works, no figures")
+    parser.add_argument("--json", type=pathlib.Path, help="default build/bench/kubernetes.json, kubernetes_large.json")
     options = parser.parse_args()
+    name = "kubernetes_large" if options.large else "kubernetes" if options.outages is None else "kubernetes_outages"
+    options.outages = [5, 30, 120] if options.outages == [] else options.outages
+    options.json = options.json or pathlib.Path(f"build/bench/{name}.json")
     if options.quick:
-        options.size, options.changes = ["200x10"], 3
+        options.size, options.rounds, options.changes, options.single = ["200x10"], 1, 3, 30
+    return options
+
+
+def write(options, document):
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps({"date": now, "kernel": os.uname().release, **document}, indent=1))
+
+
+def main():
+    options = parse()
     own_network()
     run("ip", "addr", "add", f"{API}/32", "dev", "lo")
     run("sysctl", "-qw", "net.ipv4.ip_forward=1")
-    results = []
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    for size in options.size or ["1000x10", "5000x10"]:
-        services, count = map(int, size.split("x"))
-        results.append(measure(options, services, count))
-        print("\n".join(table(results[-1])), flush=True)
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")
-    options.json.write_text(json.dumps({"date": now, "kernel": os.uname().release, "results": results}, indent=1))
+    if options.outages:
+        return write(options, outages(options))
+    if not options.large:
+        results = []
+        for size in options.size or ["1000x10", "5000x10"]:
+            results.append(measure(options, *map(int, size.split("x"))))
+            write(options, {"results": results})
+            print("\n".join(table(results[-1])), flush=True)
+    if options.large or options.quick:
+        document = large(options, options.size or ["1000x10", "10000x100"])
+        if options.large:
+            write(options, document)
     if options.quick:
-        print(f"ok bench:kubernetes: {options.changes} changes reached by connects through both")
+        print(f"ok bench:kubernetes: {options.changes} changes reached by connects through {len(options.arms)} agents, {options.single} seen in the maps")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ QUICK_ERRORS = ("refuse", "blackhole", "garbage1", "status:429:1", "cut:700")
 
 
 class Scenario:
-    def __init__(self, lab, plane, proxy, seconds):
+    def __init__(self, lab, plane, proxy, seconds, churn):
         self.lab, self.host, self.plane, self.proxy, self.seconds = lab, lab.a, plane, proxy, seconds
+        self.churn = churn
         self.host.kubeconfig = proxy.kubeconfig()
         self.peers = Peers(lab, plane)
         for number in range(5):
@@ -119,13 +120,40 @@ class Scenario:
         expect("410" in self.host.source()["details"]["last_list"] or self.host.source()["details"]["relists"] > 0, str(self.host.source()))
         return self.none_lost(count)
 
+    def case_api_cost_is_of_changes_alone(self):
+        """One connection a kind and nothing asked for, however much changes; a 410 is one list of each kind."""
+        self.restart()
+        self.settle()
+        since, before, compares = self.proxy.last_id(), self.proxy.stats(), self.host.source()["details"]["compares"]
+        end, changes = time.monotonic() + self.churn, 0
+        while time.monotonic() < end:
+            self.peers.update("svc0", range(1, 3 + changes % 2))
+            changes += 1
+            time.sleep(0.05)
+        self.peers.update("svc0", (1, 2, 3))
+        self.peers.wait_converged()
+        compares = self.host.source()["details"]["compares"] - compares
+        connections = self.proxy.stats()["accepted"] - before["accepted"] - compares
+        asked = [one for one in self.proxy.log(since) if one["verb"] != "WATCH" and not one["metadata"] and (one["resource"] or not compares)]
+        expect(self.proxy.stats()["streams"] == 3 and connections == 0, f"{self.proxy.stats()}, {connections} connections more")
+        expect(not asked, f"asked: {asked}")
+        self.proxy.mode("pass", onset="expired")
+        wait_for("three lists", lambda: len(self.lists(since)) >= 3)
+        self.peers.wait_converged()
+        time.sleep(2)  # a list too many would come now
+        expect(self.lists(since) == ["endpointslices", "nodes", "services"], str(self.lists(since)))
+        return f"{changes} changes in {self.churn:.0f} s over 3 streams: 0 connections, 0 lists; after a 410 one list a kind"
+
+    def lists(self, since):
+        return sorted(one["resource"] for one in self.proxy.log(since) if one["verb"] in ("LIST", "WATCHLIST") and not one["metadata"])
+
     def case_metrics_are_well_formed(self):
         with urllib.request.urlopen("http://127.0.0.1:9464/metrics", timeout=5) as answer:
             text = answer.read().decode()
         tool = pathlib.Path(__file__).resolve().parents[2] / "scripts/promtool"
         done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
         expect(done.returncode == 0, done.stdout + done.stderr)
-        for name in ("holdfast_source_events_total", "holdfast_sync_duration_seconds_count", "holdfast_datapath_events_total",
+        for name in ("holdfast_source_events_total", "holdfast_sync_duration_seconds_count", "holdfast_switch_duration_seconds_count", "holdfast_datapath_events_total",
                      "holdfast_holds", "holdfast_bpf_map_entries", "holdfast_generation_applied"):
             expect(f"\n{name}" in text, f"{name} is missing")
         return f"{text.count('# TYPE')} metrics, promtool has nothing to say"
@@ -345,7 +373,7 @@ def main():
         return 0
     own_network()
     lab, plane, proxy = kube_lab(options.bin)
-    scenario = Scenario(lab, plane, proxy, options.seconds)
+    scenario = Scenario(lab, plane, proxy, options.seconds, 60 if options.all else 10)
     failed = 0
     for name, case in cases(scenario, options.all):
         if options.only not in name:
