@@ -10,6 +10,7 @@
 #include "agent/app/log.h"
 #include "agent/app/notify.h"
 #include "agent/app/sources.h"
+#include "agent/base/memory.h"
 #include "holdfast/abi/layout.h"
 
 namespace holdfast {
@@ -65,6 +66,8 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       watchdog_timer_(loop),
       first_words_timer_(loop),
       waiters_timer_(loop),
+      targets_timer_(loop),
+      findings_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",
@@ -247,6 +250,7 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
                                      [](const SourceState& state) { return state.complete; });
   if (!dataplane_ && all_spoke) after_sources_spoke();
   attach_when_complete();
+  if (first) give_back_memory();
 }
 
 void Daemon::time_update(const SourceUpdate& update) {

@@ -68,7 +68,9 @@ class Daemon {
   void after_sources_spoke();
   void report_holds();
   void probe_held();
+  void set_probe_targets();
   void on_finding(const Finding& finding);
+  void take_findings();
   void report_growth();
   Capacity wanted_capacity() const;
   Capacity largest_capacity() const;
@@ -102,10 +104,12 @@ class Daemon {
   std::optional<Reconciler> reconciler_;
   Prober prober_;
   std::uint64_t probed_revision_ = 0;  // of the holds whose endpoints are being probed
+  std::chrono::steady_clock::time_point targets_due_;  // not to be asked for before
+  std::vector<Finding> findings_;                      // not yet taken
   admin::Server admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
-      watchdog_timer_, first_words_timer_, waiters_timer_;
+      watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, findings_timer_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;
