@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "agent/sources/kubernetes/api/comparer.h"
+#include "agent/sources/kubernetes/api/pulse.h"
 #include "agent/sources/kubernetes/api/reflector.h"
 
 namespace holdfast {
@@ -56,6 +57,7 @@ struct KubernetesSource::Core : std::enable_shared_from_this<Core> {
   Sink sink;
   std::vector<std::shared_ptr<Reflector>> reflectors;
   std::shared_ptr<Comparer> comparer;
+  std::shared_ptr<Pulse> pulse;
   bool stopped = false;
 };
 
@@ -74,9 +76,14 @@ void KubernetesSource::Core::start(Sink to) {
   for (const Kind kind : kKinds) {
     reflectors.push_back(std::make_shared<Reflector>(
         loop.get_executor(), kind, settings, access, store, prepare,
-        [this](TimePoint received) { flush(received); }, [this] { comparer->soon(); }));
+        [this](TimePoint received) { flush(received); }, [this] { comparer->soon(); },
+        [this](TimePoint until) { pulse->watch(until); }));
     run(reflectors.back(), self);
   }
+  pulse = std::make_shared<Pulse>(loop.get_executor(), access, prepare, [this] {
+    for (const auto& reflector : reflectors) reflector->recovered();
+  });
+  run(pulse, self);
   ComparerSettings compare;
   compare.interval = config.compare_interval;
   comparer = std::make_shared<Comparer>(
@@ -123,6 +130,7 @@ void KubernetesSource::stop() {
   core_->stopped = true;
   for (const auto& reflector : core_->reflectors) reflector->stop();
   if (core_->comparer) core_->comparer->stop();
+  if (core_->pulse) core_->pulse->stop();
 }
 
 void KubernetesSource::doubt(bool held) {

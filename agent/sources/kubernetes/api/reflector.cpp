@@ -35,7 +35,7 @@ Trouble silent_for(std::chrono::milliseconds time) {
 
 Reflector::Reflector(const asio::any_io_executor& loop, Kind kind, ReflectorSettings settings,
                      Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
-                     std::function<void()> recovered)
+                     std::function<void()> recovered, std::function<void(TimePoint until)> waiting)
     : kind_(kind),
       settings_(std::move(settings)),
       access_(access),
@@ -43,6 +43,7 @@ Reflector::Reflector(const asio::any_io_executor& loop, Kind kind, ReflectorSett
       stream_(loop, std::move(prepare)),
       flush_(std::move(flush)),
       recovered_(std::move(recovered)),
+      waiting_(std::move(waiting)),
       timer_(loop),
       random_(std::random_device{}()) {}
 
@@ -61,7 +62,7 @@ asio::awaitable<void> Reflector::run() {
     status_.current = false;
     if (listed_ && Clock::now() - began >= Backoff::kHealthy) backoff_.reset();
     learn_from(trouble);
-    co_await pause(backoff_.next(trouble.ending, trouble.retry_after, random_));
+    co_await pause(trouble);
   }
 }
 
@@ -75,6 +76,13 @@ void Reflector::relist(std::string reason) {
   listed_ = false;
   list_reason_ = std::move(reason);
   stream_.close();
+  until_ = {};
+  timer_.cancel();
+}
+
+void Reflector::recovered() {
+  if (until_ <= std::max(least_, Clock::now())) return;
+  until_ = least_;
   timer_.cancel();
 }
 
@@ -100,10 +108,16 @@ void Reflector::learn_from(const Trouble& trouble) {
   if (trouble.ending == Ending::silent && !listed_) from_cache_ = true;
 }
 
-asio::awaitable<void> Reflector::pause(std::chrono::milliseconds delay) {
-  timer_.expires_after(delay);
-  boost::system::error_code ignored;
-  co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+asio::awaitable<void> Reflector::pause(const Trouble& trouble) {
+  const auto now = Clock::now();
+  until_ = now + backoff_.next(trouble.ending, trouble.retry_after, random_);
+  least_ = now + trouble.retry_after.value_or(0s);
+  if (trouble.ending != Ending::clean && trouble.ending != Ending::foreign) waiting_(until_);
+  while (!stopped_ && until_ > Clock::now()) {
+    timer_.expires_at(until_);
+    boost::system::error_code ignored;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
 }
 
 // Watches of one agent, and of many, do not end together.

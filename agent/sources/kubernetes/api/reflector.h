@@ -42,13 +42,17 @@ class Reflector {
   // Called after what was read at `received` has been applied to the store; `recovered` when a
   // watch goes on after it had broken.
   using Flush = std::function<void(TimePoint received)>;
+  // `waiting`: a wait has begun that ends then.
   Reflector(const boost::asio::any_io_executor& loop, Kind kind, ReflectorSettings settings,
             Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
-            std::function<void()> recovered);
+            std::function<void()> recovered, std::function<void(TimePoint until)> waiting);
 
   // Until stop(). Access and Store must outlive it; the caller's coroutine frame owns a reference.
   boost::asio::awaitable<void> run();
   void stop();
+  // The server was ill and is well again: what is left of a wait is not waited for, but for what
+  // the server itself asked.
+  void recovered();
   // List again as soon as possible, for this reason.
   void relist(std::string reason);
   const ReflectorStatus& status() const { return status_; }
@@ -66,7 +70,7 @@ class Reflector {
   void end_list(const Version& version);
   std::string list_version() const;
   void learn_from(const Trouble& trouble);
-  boost::asio::awaitable<void> pause(std::chrono::milliseconds delay);
+  boost::asio::awaitable<void> pause(const Trouble& trouble);
   std::chrono::seconds watch_time();
 
   Kind kind_;
@@ -76,12 +80,14 @@ class Reflector {
   net::HttpStream stream_;
   Flush flush_;
   std::function<void()> recovered_;
+  std::function<void(TimePoint until)> waiting_;
   boost::asio::steady_timer timer_;
   std::mt19937_64 random_;
   Backoff backoff_;
   Lines lines_;
   ReflectorStatus status_;
-  TimePoint received_;  // the last piece of an answer
+  TimePoint received_;       // the last piece of an answer
+  TimePoint until_, least_;  // of the wait in progress: its end, and the earliest that it may have
   bool stopped_ = false;
   bool streaming_ = true;       // the server has streaming lists, as far as is known
   bool from_cache_ = false;     // ask for a list as the server's cache has it
