@@ -90,7 +90,7 @@ class ApiProxy:
         return max((one["id"] for one in self.log()), default=0)
 
     def requests(self, verb=None, resource=None, since=0):
-        return [one for one in self.log(since) if verb in (None, one["verb"]) and resource in (None, one["resource"])]
+        return [one for one in self.log(since) if verb in (None, one["verb"]) and resource in (None, one.get("resource"))]
 
     def wait_request(self, verb=None, resource=None, since=0, seconds=30.0):
         wait_for(f"a request {verb or ''} {resource or ''}", lambda: self.requests(verb, resource, since), seconds)
