@@ -18,6 +18,7 @@ from lab import Host, Lab, run, wait_for  # noqa: E402
 API, PORT, VIP = "10.78.0.1", 8080, "10.96.0.99"
 TICKS = os.sysconf("SC_CLK_TCK")
 CPUCLOCK_SCHED = 2  # clock_getcpuclockid(3), which Python has for threads only
+READY = 120  # seconds; an agent that does not serve by then is told as such
 SETTLE = 2.0  # between changes: kube-proxy syncs at most once a second
 
 # Runs in the namespace: a line for each new peer, "address nanoseconds". CLOCK_MONOTONIC is one for all.
@@ -97,6 +98,9 @@ class NodeLab(Lab):
         return (self.node,)
 
     def remove(self):
+        if self.removed:
+            return
+        (self.node.cgroup / "cgroup.kill").write_text("1")  # iptables outlives the kube-proxy that started it
         run("ip", "link", "del", self.node.veth, check=False)
         super().remove()
 
@@ -205,7 +209,7 @@ class Arm(Agent):
         self.plane, self.node, self.watcher = plane, node, Watcher(node)
         begin = time.monotonic_ns()
         super().__init__(STARTS[name](plane, node))
-        ready = self.watcher.wait(address_of(change), 300)
+        ready = self.watcher.wait(address_of(change), READY)
         time.sleep(SETTLE)
         self.start = {"ready_seconds": (ready - begin) / 1e9, "cpu_seconds": self.cpu()}
 

@@ -21,6 +21,7 @@ from kubenode import API, SERVER, SETTLE, STARTS, Arm, NodeLab, make_probe, metr
 from kubelab import own_network  # noqa: E402
 from kubernetes_large import large  # noqa: E402
 from kubernetes_outage import WAYS, outages  # noqa: E402
+from kubernetes_report import beside_kube_proxy  # noqa: E402
 from lab import run  # noqa: E402
 from seeded import start_seeded  # noqa: E402
 from switches import switches  # noqa: E402
@@ -41,9 +42,6 @@ def turn(options, name, plane, number):
         if name == "Holdfast":
             result["switches"] = switches(before, metrics(lab.node))
         return result
-    except TimeoutError as error:
-        log = lab.node.directory / ("holdfastd.log" if name == "Holdfast" else "kube-proxy.log")
-        raise TimeoutError(f"{name}: {error}; the end of its log:\n" + "\n".join(log.read_text().splitlines()[-5:])) from None
     finally:
         lab.remove()
 
@@ -75,35 +73,26 @@ def measure(options, services, count):
     try:
         plane.bind_agent()
         make_probe(plane)
-        turns, number = [], 1
+        turns, number, arms = [], 1, list(options.arms)
         for round_ in range(options.rounds):
-            for name in random.sample(options.arms, len(options.arms)):
-                turns.append({"round": round_, **turn(options, name, plane, number)})
+            for name in random.sample(arms, len(arms)):
+                try:
+                    turns.append({"round": round_, **turn(options, name, plane, number)})
+                except TimeoutError as error:
+                    if name == "Holdfast" or round_:
+                        raise
+                    print(f"{services}x{count}: {name} is left out: {error}", file=sys.stderr, flush=True)
+                    arms.remove(name)
+                    continue
                 number += options.changes
                 print(f"{services}x{count} round {round_ + 1}: {name}: {turns[-1]['change_ms']['median']:.1f} ms", file=sys.stderr, flush=True)
     finally:
         server.kill()
         plane.remove()
     return {"services": services, "endpoints": count, "rounds": options.rounds, "changes": options.changes, "turns": turns,
-            "arms": {name: summary(turns, name) for name in options.arms},
-            "ratios": {name: ratios(turns, name) for name in options.arms if name != "Holdfast"}}
-
-
-def table(result):
-    loads = [one["load"] for one in result["turns"]]
-    yield (f"{result['services']:,} × {result['endpoints']}: {result['rounds']} rounds of {result['changes']} changes, load {min(loads):.1f} to {max(loads):.1f}; "
-           "min / median / max:\n")
-    yield "| | change, ms | CPU a change, ms | start to first connect, s | CPU of the start, s | RssAnon, MiB | RSS, MiB |"
-    yield "|---|---|---|---|---|---|---|"
-
-    def cell(value, digits, factor=1):
-        return f"{value['min'] * factor:.{digits}f} / **{value['median'] * factor:.{digits}f}** / {value['max'] * factor:.{digits}f}"
-    for name, arm in result["arms"].items():
-        yield (f"| {name} | {cell(arm['change_ms'], 1)} | {cell(arm['cpu_seconds_a_change'], 1, 1e3)} | {cell(arm['ready_seconds'], 2)} | "
-               f"{cell(arm['start_cpu_seconds'], 2)} | {cell(arm['anon_mib'], 1)} | {cell(arm['rss_mib'], 1)} |")
-    for name, of in result["ratios"].items():
-        yield f"| {name}, of Holdfast's | {cell(of['change'], 1)}× | {cell(of['cpu'], 0)}× | {cell(of['start'], 1)}× | | {cell(of['anon'], 1)}× | |"
-    yield ""
+            "left_out": [name for name in options.arms if name not in arms],
+            "arms": {name: summary(turns, name) for name in arms},
+            "ratios": {name: ratios(turns, name) for name in arms if name != "Holdfast"}}
 
 
 def parse():
@@ -128,10 +117,14 @@ def parse():
     return options
 
 
-def write(options, document):
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")
+def write(options, results):
+    """What was measured anew, and of an earlier run what was not: sizes, and outages, are measured one by one."""
+    now = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"), "kernel": os.uname().release}
+    key = lambda one: [one.get(name) for name in ("services", "endpoints", "outage_seconds", "way", "return")]  # noqa: E731
+    new = [key(one) for one in results]
+    kept = [one for one in (json.loads(options.json.read_text())["results"] if options.json.exists() else []) if key(one) not in new]
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"date": now, "kernel": os.uname().release, **document}, indent=1))
+    options.json.write_text(json.dumps({"results": sorted([*kept, *({**now, **one} for one in results)], key=lambda one: json.dumps(key(one)))}, indent=1))
 
 
 def main():
@@ -145,12 +138,12 @@ def main():
         results = []
         for size in options.size or ["1000x10", "5000x10"]:
             results.append(measure(options, *map(int, size.split("x"))))
-            write(options, {"results": results})
-            print("\n".join(table(results[-1])), flush=True)
+            write(options, results)
+            print("\n".join(beside_kube_proxy(results[-1])), flush=True)
     if options.large or options.quick:
-        document = large(options, options.size or ["1000x10", "10000x100"])
+        results = large(options, options.size or ["1000x10", "10000x100"])
         if options.large:
-            write(options, document)
+            write(options, results)
     if options.quick:
         print(f"ok bench:kubernetes: {options.changes} changes reached by connects through {len(options.arms)} agents, {options.single} seen in the maps")
 

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 
+import kubernetes_report
 from apiproxy import ApiProxy
 from kubelab import KubeLab
 from kubenode import Agent, MemoryWatch, metrics, percentile
@@ -136,27 +137,7 @@ def measure(options, services, count):
         plane.remove()
 
 
-def table(results):
-    yield "| | first list: seconds / CPU, s | RssAnon at rest, MiB | peak in the first list | restarted over its maps: ready, s / peak | 410, listed anew: CPU, s / peak | a byte an endpoint |"
-    yield "|---|---|---|---|---|---|---|"
-    base = results[0]
-    for one in results:
-        first, again, anew = one["first_list"], one["restarted"], one["relisted"]
-        more = one["services"] * one["endpoints"] - base["services"] * base["endpoints"]
-        each = f"{(first['anon_mib'] - base['first_list']['anon_mib']) * 2**20 / more:.0f} above {base['services']:,} × {base['endpoints']}" if more else ""
-        yield (f"| {one['services']:,} × {one['endpoints']} | {first['seconds']:.1f} / {first['cpu_seconds']:.1f} | **{first['anon_mib']:.1f}** | "
-               f"{first['peak_anon_mib']:.1f} | {again['ready_seconds']:.2f} / {again['peak_anon_mib']:.1f} | {anew['cpu_seconds']:.1f} / {anew['peak_anon_mib']:.1f} | {each} |")
-    yield ""
-    yield "| single changes | changes | event read to maps switched, ms: p50 / p99 / max within | API's answer to seen in the map, ms: p50 / p99 / max | CPU a change, ms | load |"
-    yield "|---|---|---|---|---|---|"
-    for one in results:
-        own, seen = one["single"]["own"], one["single"]["seen"]["all"]
-        yield (f"| {one['services']:,} × {one['endpoints']} | {own['count']:.0f} | {own['p50_within_ms']:g} / {own['p99_within_ms']:g} / {own['max_within_ms']:g} | "
-               f"{seen['p50']:.1f} / {seen['p99']:.1f} / {seen['max']:.1f} | {one['single']['cpu_seconds_a_change'] * 1e3:.1f} | {one['load']:.1f} |")
-    yield ""
-
-
 def large(options, sizes):
     results = [measure(options, *map(int, size.split("x"))) for size in sizes]
-    print("\n".join(table(results)), flush=True)
-    return {"results": results}
+    print("\n".join(kubernetes_report.large(results)), flush=True)
+    return results

@@ -9,6 +9,7 @@ import time
 
 from kubelab import Peers, kube_lab
 from kubenode import spread
+from kubernetes_report import OUTAGES, outage
 from lab import wait_for
 
 SERVICES, ENDPOINTS = 10, 10  # 100 endpoints in all: so many are held at most
@@ -78,23 +79,13 @@ class Outages:
         self.plane.remove()
 
 
-def line(row):
-    took = row["converged"]
-    return (f"| {row['outage_seconds']:g} s | `{row['way']}` | {row['return']} | {took['min']:.2f} / **{took['median']:.2f}** / {took['max']:.2f} | "
-            f"{row['held']} | {row['load']:.1f} |")
-
-
-HEAD = ("| outage | as seen by the agent | watches | API's return to maps that equal it, s, min / median / max | held when listed | load |\n"
-        "|---|---|---|---|---|---|")
-
-
 def outages(options):
-    print(HEAD, flush=True)
+    print(OUTAGES, flush=True)
     lab, rows = Outages(options), []
     try:
         for row in lab.rows():
             rows.append(row)
-            print(line(row), flush=True)
+            print(outage(row), flush=True)
     finally:
         lab.remove()
-    return {"rows": rows}
+    return rows

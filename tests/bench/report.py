@@ -8,6 +8,8 @@ import pathlib
 import re
 import sys
 
+import kubernetes_report
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGE = TOP / "docs" / "performance.md"
 
@@ -108,16 +110,38 @@ def fill(document):
         yield f"| {row['services']:,} × {row['endpoints_per_service']} | {row['changes']} | " + " | ".join(cells) + " |"
 
 
+def kubernetes(document):
+    yield kubernetes_report.when(document["results"])
+    for result in document["results"]:
+        yield from kubernetes_report.beside_kube_proxy(result)
+
+
+def kubernetes_large(document):
+    yield kubernetes_report.when(document["results"])
+    yield from kubernetes_report.large(document["results"])
+
+
+def kubernetes_outages(document):
+    yield kubernetes_report.when(document["results"])
+    yield kubernetes_report.OUTAGES
+    for row in document["results"]:
+        yield kubernetes_report.outage(row)
+
+
+SECTIONS = (connect, fill, kubernetes, kubernetes_large, kubernetes_outages)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench report", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     parser.add_argument("--json", type=pathlib.Path, default=TOP / "build" / "bench", help="the directory of the JSON files")
     options = parser.parse_args()
     page = PAGE.read_text() if options.write else ""
-    for name, make in (("connect", connect), ("fill", fill)):
-        path = options.json / f"{name}.json"
+    for make in SECTIONS:
+        name, path = make.__name__, options.json / f"{make.__name__}.json"
         if not path.exists():
-            sys.exit(f"scripts/bench report: no {path}; run scripts/bench {name} first")
+            print(f"scripts/bench report: no {path}: what was measured before stays", file=sys.stderr)
+            continue
         text = "\n".join(make(json.loads(path.read_text())))
         if not options.write:
             print(f"## {name}\n\n{text}\n")
