@@ -11,9 +11,9 @@ holdfast_packages_test=(libgtest-dev libgmock-dev librapidcheck-dev clang-format
   shellcheck scdoc iproute2 python3 curl strace systemd zsh fish)
 holdfast_packages_fuzz=(clang-14 libclang-rt-14-dev)
 
-# For scripts/cluster and tests/cluster (pip: where Go is too old; nftables: for kube-proxy).
+# For scripts/cluster and tests/cluster (pip: where Go is too old; nftables, iptables: for kube-proxy).
 holdfast_packages_cluster=(python3 python3-pip openssl util-linux ca-certificates)
-holdfast_packages_nodes=(containerd runc containernetworking-plugins busybox-static iproute2 nftables)
+holdfast_packages_nodes=(containerd runc containernetworking-plugins busybox-static iproute2 nftables iptables)
 
 # For scripts/vm: guests with kernels of other versions (those are fetched, not installed).
 holdfast_packages_vm=(qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs python3)

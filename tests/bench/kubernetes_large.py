@@ -18,6 +18,7 @@ from switches import PoolWatch, switches
 
 GAP = 0.1  # seconds at most between two changes: they meet whatever else the daemon does at the time
 READY = 300
+REST = 15  # the first snapshot, which comes at once, and the one after it
 PORT = 8080
 
 
@@ -65,18 +66,18 @@ def settled(host, seconds=READY):
     wait_for("the source to be current", lambda: host.ready() and host.source()["state"] == "current", seconds)
 
 
-def first_list(lab):
+def first_list(lab, rest):
     host = lab.a
     begin = time.monotonic()
     agent = Agent(host.start_daemon(wait=False))
     watch = MemoryWatch(agent)
     settled(host)
     seconds = time.monotonic() - begin
-    time.sleep(15)  # the first snapshot, which comes at once, and the one after it
+    time.sleep(rest)
     return agent, {"seconds": seconds, "cpu_seconds": agent.cpu(), "peak_anon_mib": watch.stop(), **agent.memory()}
 
 
-def restarted(lab, kubeconfig):
+def restarted(lab, kubeconfig, rest):
     host = lab.a
     host.stop_daemon(signal.SIGTERM)
     host.kubeconfig = kubeconfig
@@ -86,7 +87,7 @@ def restarted(lab, kubeconfig):
     wait_for("the daemon to be ready", host.ready, READY)
     ready = time.monotonic() - begin
     settled(host)
-    time.sleep(15)
+    time.sleep(rest)
     return agent, {"ready_seconds": ready, "peak_anon_mib": watch.stop(), **agent.memory()}
 
 
@@ -125,11 +126,12 @@ def measure(options, services, count):
     try:
         plane.bind_agent()
         lab.a.kubeconfig = plane.kubeconfig("agent")
-        agent, listed = first_list(lab)
+        rest = 2 if options.quick else REST
+        agent, listed = first_list(lab, rest)
         result = {"services": services, "endpoints": count, "first_list": listed,
                   "single": single_changes(options, plane, lab.a, agent, services, count), "after_changes": agent.memory()}
         proxy = ApiProxy(plane).start()
-        agent, result["restarted"] = restarted(lab, proxy.kubeconfig())
+        agent, result["restarted"] = restarted(lab, proxy.kubeconfig(), rest)
         result["relisted"] = relisted(lab, agent, proxy)
         return {**result, "load": os.getloadavg()[0]}
     finally:
