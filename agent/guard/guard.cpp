@@ -134,14 +134,16 @@ void Round::changes(const SourceUpdate& update) {
 }
 
 void Round::contested() {
-  for (const IpAddress& address : state_.claims.take_contested()) {
-    const std::set<ServiceKey> held = state_.held;
-    for (const ServiceKey& key : held) {
-      const auto& facts = state_.entries[key].hold->endpoints;
-      const bool has = std::any_of(facts.begin(), facts.end(),
-                                   [&](const HeldFacts& one) { return one.address == address; });
-      if (has) judge_again(key, {});
-    }
+  const auto told = state_.claims.take_contested();
+  if (told.empty()) return;
+  const std::set<IpAddress> contested(told.begin(), told.end());
+  const std::set<ServiceKey> held = state_.held;
+  for (const ServiceKey& key : held) {
+    const auto& facts = state_.entries[key].hold->endpoints;
+    const bool has = std::any_of(facts.begin(), facts.end(), [&](const HeldFacts& one) {
+      return contested.contains(one.address);
+    });
+    if (has) judge_again(key, {});
   }
 }
 

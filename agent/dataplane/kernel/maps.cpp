@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "holdfast/abi/counters.h"
 
@@ -100,8 +101,13 @@ Capacity capacity_of(const Maps& maps) {
 
 namespace {
 
+bool all_zero(const std::string& bytes, std::size_t size) {
+  return size == 0 ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, size - 1) == 0);
+}
+
 // Arrays come in keys' order, many elements a system call. What lies behind the last element in use
-// is cut off by the caller.
+// is not kept: a set has room for many times what it holds.
 Result<std::string> read_array(int fd, const std::string& name) {
   const auto shape = shape_of(fd);
   if (!shape) return tl::unexpected(shape.error());
@@ -109,8 +115,8 @@ Result<std::string> read_array(int fd, const std::string& name) {
   if (stride != shape->value_size) {
     return fail(Errc::incompatible, "map '" + name + "' has elements of no whole words");
   }
-  std::string bytes(stride * shape->max_entries, '\0');
   constexpr __u32 kBatch = 16384;
+  std::string bytes, batch(stride * kBatch, '\0');
   std::vector<__u32> keys(kBatch);
   __u32 cursor = 0;
   std::size_t done = 0;
@@ -118,8 +124,12 @@ Result<std::string> read_array(int fd, const std::string& name) {
   while (done < shape->max_entries) {
     __u32 count = std::min<__u32>(kBatch, shape->max_entries - static_cast<__u32>(done));
     const int status = ::bpf_map_lookup_batch(fd, done ? &cursor : nullptr, &cursor, keys.data(),
-                                              bytes.data() + done * stride, &count, &options);
+                                              batch.data(), &count, &options);
     if (status != 0 && errno != ENOENT) return fail_errno(errno, "read map '" + name + "'");
+    if (!all_zero(batch, count * stride)) {
+      bytes.resize(done * stride, '\0');
+      bytes.append(batch, 0, count * stride);
+    }
     done += count;
     if (status != 0 || count == 0) break;
   }
