@@ -94,8 +94,11 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   } else {
     plan.record.id = id(state_.pool_ids, lacking_.pools);
   }
-  plan.name = {service.id, htons(pool.service_port), static_cast<__u8>(pool.protocol), pool.family,
-               text(pool.port_name)};
+  plan.name.service = service.id;
+  plan.name.port = htons(pool.service_port);
+  plan.name.protocol = static_cast<__u8>(pool.protocol);
+  plan.name.family = pool.family;
+  plan.name.port_name = text(pool.port_name);
   plan.ids.reserve(pool.endpoints.size());
   for (const Endpoint& one : pool.endpoints) plan.ids.push_back(endpoint(one, pool.protocol));
   std::vector<std::uint32_t> members = plan.ids;

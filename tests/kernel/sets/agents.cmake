@@ -16,7 +16,7 @@ add_dependencies(kernel_sets sets_agent holdfast)
 
 file(GLOB dataplane_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/agent/dataplane/*.cpp
      ${CMAKE_SOURCE_DIR}/agent/dataplane/kernel/*.cpp)
-foreach(layout frontends pools slots endpoints stats names socket counters)
+foreach(layout frontends pools slots endpoints stats names socket counters all)
   set(headers ${CMAKE_BINARY_DIR}/layouts/${layout})
   execute_process(COMMAND ${Python3_EXECUTABLE} ${sets_dir}/make_layout.py ${layout} ${abi_dir}
                           ${headers}/holdfast/abi
@@ -27,7 +27,7 @@ foreach(layout frontends pools slots endpoints stats names socket counters)
   add_executable(${agent} ${sets_dir}/agent/main.cpp ${dataplane_sources})
   target_include_directories(${agent} BEFORE PRIVATE ${headers})
   target_compile_definitions(${agent} PRIVATE HOLDFAST_OTHER_LAYOUT)
-  # There are eight of them: quick to build.
+  # There are nine of them: quick to build.
   target_compile_options(${agent} PRIVATE -O0 -g0)
   set_target_properties(${agent} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
   target_link_libraries(${agent} PRIVATE holdfast_model holdfast_host sock_skel_${layout} move_skel PkgConfig::BPF

@@ -17,6 +17,7 @@ SHIFTED = {
     "socket": ["hf_socket"],
     "counters": [],
 }
+SHIFTED["all"] = [name for names in SHIFTED.values() for name in names]
 
 
 def replace_once(text, pattern, replacement):
@@ -31,11 +32,11 @@ def change(text, layout):
         text, two = replace_once(text, rf"HF_ABI_STRUCT\({name}, (\d+)\)",
                                  lambda found, name=name: f"HF_ABI_STRUCT({name}, {int(found[1]) + 8})")
         changes += one + two
-    if layout == "slots":
+    if layout in ("slots", "all"):
         text, one = replace_once(text, r"#define HF_SLOTS_PER_LINE 16\b", "#define HF_SLOTS_PER_LINE 8")
         text, two = replace_once(text, r"HF_ABI_STRUCT\(hf_slot_line, 64\)", "HF_ABI_STRUCT(hf_slot_line, 32)")
         changes += one + two
-    if layout == "counters":
+    if layout in ("counters", "all"):
         text, one = replace_once(text, r"(#define HF_COUNTERS\(X\)\s*\\\n)", r'\1  X(OTHER_LAYOUT, "other_layout", "of tests")  \\' + "\n")
         changes += one
     text, _ = replace_once(text, r"#define HF_ABI_VERSION (\d+)", lambda found: f"#define HF_ABI_VERSION {int(found[1]) + 1}")
@@ -52,7 +53,7 @@ def main():
         path = target / header.name
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
-    expected = 2 * len(SHIFTED[layout]) or (2 if layout == "slots" else 1)
+    expected = 2 * len(SHIFTED[layout]) + 2 * (layout in ("slots", "all")) + (layout in ("counters", "all"))
     if changes != expected:
         sys.exit(f"make_layout.py: {layout}: {changes} changes, expected {expected}")
 
