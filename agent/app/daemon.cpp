@@ -175,6 +175,13 @@ Result<> Daemon::open_dataplane() {
       KernelDataplane::open({config_.cgroup, config_.bpffs, wanted_capacity(), largest_capacity()});
   if (!opened) return tl::unexpected(opened.error());
   dataplane_ = std::move(*opened);
+  if (const std::string why = dataplane_->unreadable(); !why.empty()) {
+    log::warn(
+        fmt::format("{}; it goes on serving until set {} is filled from the snapshot and the "
+                    "sources. Counts are not carried over, and connections made before show "
+                    "their endpoint as the peer",
+                    why, dataplane_->set()));
+  }
   reconciler_.emplace(*dataplane_, [this] { return catalog_->all(); });
   reconciler_->on_switch([this] { switched_at_ = steady_clock::now(); });
   if (auto adopted = reconciler_->start(); !adopted) return adopted;
@@ -327,8 +334,11 @@ void Daemon::retry_apply() {
 // Programs go live only over maps that hold a whole generation: of this life, or an earlier one.
 void Daemon::attach_when_complete() {
   if (attached_ || !dataplane_ || stopping_) return;
-  const bool spoke = std::any_of(sources_.begin(), sources_.end(),
-                                 [](const SourceState& source) { return source.complete; });
+  const auto complete = [](const SourceState& source) { return source.complete; };
+  // What another version's set serves meanwhile is of all sources.
+  const bool spoke = dataplane_->unreadable().empty()
+                         ? std::any_of(sources_.begin(), sources_.end(), complete)
+                         : std::all_of(sources_.begin(), sources_.end(), complete);
   const bool remembered = reconciler_->found().meta.complete || last_snapshot_;
   if (!(spoke || remembered) || reconciler_->pending()) return;
   if (auto attached = dataplane_->attach(); !attached) {

@@ -32,6 +32,9 @@ admin::Response lines(const std::vector<std::string>& pending) {
 std::vector<std::string> Daemon::pending() const {
   std::vector<std::string> parts;
   if (!dataplane_) parts.emplace_back("maps: waiting for the sources' first words");
+  if (dataplane_ && !dataplane_->unreadable().empty())
+    parts.push_back("maps: another version's serve until the sources have spoken: " +
+                    dataplane_->unreadable());
   if (dataplane_ && !attached_)
     parts.emplace_back("programs: not attached, no complete generation yet");
   return parts;

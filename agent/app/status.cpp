@@ -7,6 +7,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "holdfast/abi/base.h"
+
 namespace holdfast {
 namespace {
 
@@ -57,6 +59,8 @@ value StatusReport::status() const {
                        ? map_rows(daemon_.reconciler_->usage(), daemon_.dataplane_->capacity())
                        : array{};
   report["set"] = daemon_.dataplane_ ? daemon_.dataplane_->set() : 0;
+  report["layout"] = HF_ABI_VERSION;
+  report["unreadable"] = daemon_.dataplane_ ? daemon_.dataplane_->unreadable() : "";
   array sources;
   for (const SourceState& state : daemon_.sources_) sources.push_back(source(state));
   report["sources"] = std::move(sources);

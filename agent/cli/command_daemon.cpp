@@ -33,6 +33,20 @@ int show_rows(const Env& env, const Options& options, const std::string& path,
   return kOk;
 }
 
+// "set 3, layout 1, room for 4096 services, 65536 endpoints"; "": there are none yet.
+std::string describe_set(const json::object& report) {
+  const auto* set = report.if_contains("set");
+  const auto* layout = report.if_contains("layout");
+  const auto* maps = report.if_contains("maps");
+  if (!set || !layout || !maps || !maps->is_array() || maps->get_array().empty()) return "";
+  std::map<std::string, std::string> room;
+  for (const json::value& map : maps->get_array()) {
+    room[cell(map.at("name"))] = cell(map.at("capacity"));
+  }
+  return "set " + cell(*set) + ", layout " + cell(*layout) + ", room for " + room["service_names"] +
+         " services, " + room["endpoints"] + " endpoints";
+}
+
 void describe(std::ostream& out, const json::object& report) {
   const auto line = [&out](const char* name, const std::string& text) {
     out << name << text << "\n";
@@ -43,6 +57,10 @@ void describe(std::ostream& out, const json::object& report) {
   line("programs    ",
        std::string(programs.at("attached").as_bool() ? "attached" : "NOT attached") +
            ", effective " + cell(programs.at("effective")));
+  if (const std::string set = describe_set(report); !set.empty()) line("maps        ", set);
+  if (const auto* old = report.if_contains("unreadable"); old && cell(*old) != "-") {
+    line("  of another version, serving meanwhile  ", cell(*old));
+  }
   line("holds       ", cell(report.at("holds")));
   if (const auto* error = report.if_contains("last_error"); error && cell(*error) != "-") {
     line("last error  ", cell(*error));

@@ -21,6 +21,9 @@ struct KernelDataplane::State {
   Capacity limit;
   Fd cgroup_lock, bpffs_lock;
   bool took_over = false;
+  std::uint32_t unreadable = 0;  // serves until attach(), in place of `set`
+  std::string why_unreadable;
+  bool blank = false;  // the set was made by this process, and nothing is written yet
   LiveSetPtr set;
 
   Result<> lock(const std::string& configured_cgroup);
@@ -28,6 +31,9 @@ struct KernelDataplane::State {
   Result<> first_set(const Capacity& capacity);
   Result<> take_over(std::uint32_t number, Maps maps);
   Result<> convert_set(std::uint32_t number, const Maps& maps);
+  Result<> begin_beside(std::uint32_t number, const Capacity& capacity, const Error& why);
+  Result<> grow_beside(const Capacity& room, const Image& image);
+  Result<> replace_unreadable();
   Result<> move_to(std::uint32_t from, LiveSetPtr next, const ProgramFd& back);
   void load_last_programs();
   ProgramFd programs() const {
@@ -71,6 +77,7 @@ Result<> KernelDataplane::State::first_set(const Capacity& capacity) {
   if (!made) return tl::unexpected(made.error());
   if (auto whole = complete_set(pins, **made, steps); !whole) return whole;
   set = std::move(*made);
+  blank = true;
   return switch_sets(pins, 0, 1, programs(), steps);
 }
 
@@ -81,11 +88,7 @@ Result<> KernelDataplane::State::open_set(const Capacity& capacity) {
   if (!took_over) return first_set(capacity);
   auto maps = open_pinned(pins, pins.set(number), false);
   if (!maps && maps.error().code == Errc::incompatible) {
-    return fail(
-        Errc::incompatible,
-        maps.error().what +
-            "; it goes on serving. Run the version that made it, or `holdfast uninstall` when "
-            "connects may go without it, and start again");
+    return begin_beside(number, capacity, maps.error());
   }
   if (!maps) return tl::unexpected(maps.error());
   if (maps->schema != own_schema()) return convert_set(number, *maps);
@@ -111,6 +114,40 @@ Result<> KernelDataplane::State::convert_set(std::uint32_t number, const Maps& m
                  [&](const std::string& name) { return programs->at(name).get(); });
 }
 
+// Whoever opened it fills it, from a snapshot or the sources. Nothing of the set that serves is
+// shared: what is in its sockets or its counters is as unknown as the rest.
+Result<> KernelDataplane::State::begin_beside(std::uint32_t number, const Capacity& capacity,
+                                              const Error& why) {
+  auto made = build_set(pins, number + 1, capacity, {}, steps);
+  if (!made) return tl::unexpected(made.error());
+  set = std::move(*made);
+  unreadable = number;
+  why_unreadable = "set " + std::to_string(number) + ": " + why.what;
+  took_over = false;
+  blank = true;
+  return {};
+}
+
+// A set in the making that turns out too small gives way to another one in the making.
+Result<> KernelDataplane::State::grow_beside(const Capacity& room, const Image& image) {
+  auto next = build_set(pins, set->number + 1, room, {nullptr, &image}, steps);
+  if (!next) return tl::unexpected(next.error());
+  const std::string before = set->directory;
+  set = std::move(*next);
+  return remove_directory(before, steps);
+}
+
+// There is no way back, as its programs may have other names: after an error some links run the
+// new ones, the new set is whole, and the next start ends the switch.
+Result<> KernelDataplane::State::replace_unreadable() {
+  const std::uint32_t from = unreadable;
+  if (auto whole = complete_set(pins, *set, steps); !whole) return whole;
+  if (auto moved = switch_sets(pins, from, set->number, programs(), steps); !moved) return moved;
+  unreadable = 0;
+  why_unreadable.clear();
+  return {};
+}
+
 Result<std::unique_ptr<KernelDataplane>> KernelDataplane::open(const KernelOptions& options) {
   auto state = std::make_unique<State>();
   state->pins.root = options.bpffs;
@@ -126,6 +163,9 @@ Result<std::unique_ptr<KernelDataplane>> KernelDataplane::open(const KernelOptio
 
 Result<> KernelDataplane::attach() {
   State& state = *state_;
+  if (state.unreadable) {
+    if (auto replaced = state.replace_unreadable(); !replaced) return replaced;
+  }
   if (auto attached = attach_links(state.pins, state.cgroup, state.programs(), state.steps);
       !attached) {
     return attached;
@@ -171,6 +211,7 @@ Result<> KernelDataplane::grow(const Capacity& room) {
   State& state = *state_;
   auto image = read_image(state.set->maps);
   if (!image) return tl::unexpected(image.error());
+  if (state.unreadable) return state.grow_beside(room, *image);
   auto next =
       build_set(state.pins, state.set->number + 1, room, {&state.set->maps, &*image}, state.steps);
   if (!next) {
@@ -194,6 +235,9 @@ Result<> KernelDataplane::bypass(int socket_fd) {
 bool KernelDataplane::took_over() const {
   return state_->took_over;
 }
+std::string KernelDataplane::unreadable() const {
+  return state_->why_unreadable;
+}
 std::string KernelDataplane::cgroup_path() const {
   return state_->cgroup.path;
 }
@@ -206,10 +250,15 @@ Capacity KernelDataplane::limit() const {
 std::uint32_t KernelDataplane::set() const {
   return state_->set->number;
 }
+// The kernel makes maps of zeros: reading hundreds of MiB of them says nothing, and a start from a
+// snapshot waits for it.
 Result<Image> KernelDataplane::observe() {
-  return read_image(state_->set->maps);
+  return state_->blank ? Image{} : read_image(state_->set->maps);
 }
 Result<> KernelDataplane::apply(const Diff& diff) {
+  for (const Op& operation : diff.ops) {
+    if (!std::holds_alternative<op::Grace>(operation)) state_->blank = false;
+  }
   return state_->set->writer->apply(diff);
 }
 Result<std::vector<CounterValue>> KernelDataplane::counters() {

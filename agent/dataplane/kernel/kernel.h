@@ -38,17 +38,22 @@ class KernelDataplane : public Dataplane {
  public:
   // Takes both locks (exists: another daemon runs), ends a switch of sets that an earlier process
   // began, creates the maps or takes over the pinned ones, loads the programs. Attaches nothing.
+  // Beside pinned maps that this version cannot read it creates its own, and touches those not.
   static Result<std::unique_ptr<KernelDataplane>> open(const KernelOptions& options);
   ~KernelDataplane() override;
 
   // Attaches what is not attached, in the order of abi/layout.h, and switches the links that are
   // to this life's programs (LINK_UPDATE). To be called when the maps hold a complete generation,
-  // so that a first attach never meets half a catalog.
+  // so that a first attach never meets half a catalog. Where a set of another version serves that
+  // cannot be read, this is the moment at which this life's set takes its place.
   Result<> attach();
   // Writes {bypass} into the state of one of our own sockets, before it connects.
   Result<> bypass(int socket_fd);
 
   bool took_over() const;  // the maps were pinned before
+  // The set that serves until attach(), and why this version cannot read it: its ids, its counts
+  // and the state of its sockets are not carried over. "": there is none.
+  std::string unreadable() const;
   std::string cgroup_path() const;
 
   Capacity capacity() const override;

@@ -56,6 +56,7 @@ Result<Maps> open_pinned(const Pins& pins, const std::string& directory, bool re
         return fail(Errc::incompatible,
                     "the maps in " + directory + " do not say how they are laid out");
       }
+      if (!fd && errno == ENOENT) return fail(Errc::incompatible, path + " is not there");
       if (!fd) return fail_errno(errno, "open pinned map " + path);
       maps.fds.emplace(name, std::move(fd));
     }

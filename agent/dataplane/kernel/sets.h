@@ -4,9 +4,11 @@
 //
 // A set is made in building_<n>, and is whole when that has been renamed to set_<n>: what is found
 // in building_<n> is never served from, and a set_<n> above `current` is where a switch that ended
-// half-way goes on to. Order: maps, content, read-back, rename; links; a grace period; stats;
-// `current`; open sockets, if their layout is another; the old set is unpinned; the programs that
-// read both layouts of sockets give way to the last. Every step can be done again.
+// half-way goes on to. A set that this version cannot read gives nothing to the one after it, and
+// serves until that one is filled from elsewhere. Order: maps, content, read-back, rename; links; a
+// grace period; stats; `current`; open sockets, if their layout is another; the old set is
+// unpinned; the programs that read both layouts of sockets give way to the last. Every step can be
+// done again.
 #pragma once
 
 #include <map>
@@ -51,6 +53,7 @@ Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_
 Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
                      const ProgramFd& programs, const Steps& steps);
 Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps);  // unpins it
+Result<> remove_directory(const std::string& directory, const Steps& steps);      // and its pins
 // Ends what an earlier process began; then at most one set is there.
 Result<> settle_sets(const Pins& pins, const Steps& steps);
 

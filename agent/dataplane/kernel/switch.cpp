@@ -50,6 +50,7 @@ Result<> carry_over(const Maps& from, const Maps& to) {
 // The programs of `to` read the state of a socket in either map.
 Result<> move_from(const Pins& pins, std::uint32_t from, std::uint32_t to) {
   const auto before = open_pinned(pins, pins.set(from), false);
+  if (!before && before.error().code == Errc::incompatible) return {};
   if (!before) return tl::unexpected(before.error());
   const auto now = open_pinned(pins, pins.set(to), false);
   if (!now) return tl::unexpected(now.error());
@@ -76,10 +77,22 @@ Result<> share_maps(const Pins& pins, std::uint32_t from, std::uint32_t to, cons
 
 Result<> take_cut(const Pins& pins, std::uint32_t from, std::uint32_t to) {
   const auto before = open_pinned(pins, pins.set(from), false);
+  if (!before && before.error().code == Errc::incompatible) return {};
   if (!before) return tl::unexpected(before.error());
   const auto after = open_pinned(pins, pins.set(to), false);
+  if (!after && after.error().code == Errc::incompatible) return {};
   if (!after) return tl::unexpected(after.error());
   return carry_over(*before, *after);
+}
+
+// Another version made the newest set, and ended before it served, or half-way: where it has not
+// the programs of this version, what is of the set before goes on.
+Result<> go_back(const Pins& pins, std::uint32_t to, std::uint32_t newest, const Steps& steps) {
+  auto programs = pinned_programs(pins, to);
+  if (!programs) return tl::unexpected(programs.error());
+  const auto fd = [&](const std::string& name) { return programs->at(name).get(); };
+  if (auto back = switch_links(pins, fd, steps); !back) return back;
+  return retire_set(pins, newest, steps);
 }
 
 }  // namespace
@@ -96,7 +109,10 @@ Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_
 }
 
 Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps) {
-  const std::string directory = pins.set(number);
+  return remove_directory(pins.set(number), steps);
+}
+
+Result<> remove_directory(const std::string& directory, const Steps& steps) {
   std::vector<std::string> paths;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
@@ -139,6 +155,9 @@ Result<> settle_sets(const Pins& pins, const Steps& steps) {
   const std::uint32_t before = sets.size() > 1 ? sets[sets.size() - 2] : 0;
   if (newest > current) {
     auto programs = pinned_programs(pins, newest);
+    if (!programs && programs.error().code == Errc::not_found && current != 0) {
+      return go_back(pins, current, newest, steps);
+    }
     if (!programs) return tl::unexpected(programs.error());
     const auto fd = [&](const std::string& name) { return programs->at(name).get(); };
     if (auto moved = switch_sets(pins, current, newest, fd, steps); !moved) return moved;

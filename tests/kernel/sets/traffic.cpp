@@ -120,16 +120,24 @@ LongConnections::LongConnections(std::size_t count) {
   }
 }
 
+bool LongConnections::answers(const One& one) {
+  char byte = 'x';
+  const timeval patience{5, 0};
+  ::setsockopt(one.socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return ::write(one.socket.get(), &byte, 1) == 1 && ::read(one.socket.get(), &byte, 1) == 1;
+}
+
 std::size_t LongConnections::broken() const {
   std::size_t result = 0;
   for (const One& one : sockets_) {
-    char byte = 'x';
-    const timeval patience{5, 0};
-    ::setsockopt(one.socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    const bool echoed =
-        ::write(one.socket.get(), &byte, 1) == 1 && ::read(one.socket.get(), &byte, 1) == 1;
-    if (!echoed || peer_of(one.socket) != Peer{one.address, 80}) ++result;
+    if (!answers(one) || peer_of(one.socket) != Peer{one.address, 80}) ++result;
   }
+  return result;
+}
+
+std::size_t LongConnections::silent() const {
+  std::size_t result = 0;
+  for (const One& one : sockets_) result += answers(one) ? 0 : 1;
   return result;
 }
 

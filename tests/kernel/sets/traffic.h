@@ -58,6 +58,7 @@ class LongConnections {
   explicit LongConnections(std::size_t count);
   // Sends a byte each way, asks for the peer; how many did not answer as they should.
   std::size_t broken() const;
+  std::size_t silent() const;  // of the byte alone
   std::size_t size() const { return sockets_.size(); }
   void close_half();
 
@@ -66,6 +67,7 @@ class LongConnections {
     Fd socket;
     std::string address;
   };
+  static bool answers(const One& one);
   std::vector<One> sockets_;
 };
 

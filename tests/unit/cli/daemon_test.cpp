@@ -23,7 +23,10 @@ admin::Response json(const std::string& body, unsigned status = 200) {
 std::string status_body(bool ready) {
   return std::string("{\"ready\": ") + (ready ? "true" : "false") +
          R"(, "generation": 12, "programs": {"attached": true, "effective": "unknown"},
-  "maps": [{"name": "pools", "used": 3, "capacity": 257}],
+  "maps": [{"name": "pools", "used": 3, "capacity": 257},
+           {"name": "service_names", "used": 2, "capacity": 65},
+           {"name": "endpoints", "used": 5, "capacity": 129}],
+  "set": 4, "layout": 1, "unreadable": "",
   "sources": [{"name": "disaster", "kind": "file", "state": "degraded",
                "last_confirmed": "2026-11-24T09:00:00Z", "age_seconds": 61,
                "last_error": "a.yaml: the file vanished"}],
@@ -37,12 +40,21 @@ TEST(Status, ExitsWithReadiness) {
   EXPECT_EQ(ready.code, kOk);
   EXPECT_THAT(ready.err, IsEmpty());
   for (const char* text : {"ready       true", "generation  12", "holds       2", "disaster",
-                           "degraded", "a.yaml: the file vanished", "generation 11, 5 s old"}) {
+                           "degraded", "a.yaml: the file vanished", "generation 11, 5 s old",
+                           "maps        set 4, layout 1, room for 65 services, 129 endpoints"}) {
     EXPECT_THAT(ready.out, HasSubstr(text));
   }
   host.answers["GET /v1/status"] = json(status_body(false));
   EXPECT_EQ(host.run({"status"}).code, kFailed);
   EXPECT_EQ(host.run({"status", "-o", "json"}).code, kFailed);
+}
+
+TEST(Status, OfMapsThatAnotherVersionMade) {
+  Host host;
+  std::string body = status_body(false);
+  body.replace(body.find("\"unreadable\": \"\""), 16, R"("unreadable": "set 3: no field")");
+  host.answers["GET /v1/status"] = json(body);
+  EXPECT_THAT(host.run({"status"}).out, HasSubstr("serving meanwhile  set 3: no field"));
 }
 
 TEST(Status, WithoutASnapshot) {
