@@ -120,11 +120,11 @@ def parse():
 def write(options, results):
     """What was measured anew, and of an earlier run what was not: sizes, and outages, are measured one by one."""
     now = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"), "kernel": os.uname().release}
-    key = lambda one: [one.get(name) for name in ("services", "endpoints", "outage_seconds", "way", "return")]  # noqa: E731
+    key = lambda one: [one.get(name, 0) for name in ("services", "endpoints", "outage_seconds", "way", "return")]  # noqa: E731
     new = [key(one) for one in results]
     kept = [one for one in (json.loads(options.json.read_text())["results"] if options.json.exists() else []) if key(one) not in new]
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({"results": sorted([*kept, *({**now, **one} for one in results)], key=lambda one: json.dumps(key(one)))}, indent=1))
+    options.json.write_text(json.dumps({"results": sorted([*kept, *({**now, **one} for one in results)], key=key)}, indent=1))
 
 
 def main():

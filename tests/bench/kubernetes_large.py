@@ -106,7 +106,7 @@ def single_changes(options, plane, host, agent, services, count):
     watch = PoolWatch(host.bpffs)
     for _ in range(20):
         changes.make(watch)  # connections are made, caches are warm
-    before, used, begin = metrics(host), agent.cpu(), time.monotonic()
+    before, used, begin, memory = metrics(host), agent.cpu(), time.monotonic(), MemoryWatch(agent)
     taken = {"added": [], "removed": [], "replaced": []}
     for _ in range(options.single):
         what, ms = changes.make(watch)
@@ -114,7 +114,7 @@ def single_changes(options, plane, host, agent, services, count):
         time.sleep(changes.random.uniform(0, GAP))
     seconds = time.monotonic() - begin
     every = [one for each in taken.values() for one in each]
-    return {"changes": options.single, "seconds": seconds, "cpu_seconds_a_change": (agent.cpu() - used) / options.single,
+    return {"changes": options.single, "peak_anon_mib": memory.stop(), "seconds": seconds, "cpu_seconds_a_change": (agent.cpu() - used) / options.single,
             "own": switches(before, metrics(host)),
             "seen": {name: {"count": len(each), "p50": percentile(each, 0.5), "p99": percentile(each, 0.99), "max": max(each)}
                      for name, each in {**taken, "all": every}.items() if each}}

@@ -38,12 +38,13 @@ def large(results):
         yield (f"| {one['services']:,} × {one['endpoints']} | {first['seconds']:.1f} / {first['cpu_seconds']:.1f} | **{first['anon_mib']:.1f}** | "
                f"{first['peak_anon_mib']:.1f} | {again['ready_seconds']:.2f} / {again['peak_anon_mib']:.1f} | {anew['cpu_seconds']:.1f} / {anew['peak_anon_mib']:.1f} | {each} |")
     yield ""
-    yield "| single changes | changes | event read to maps switched, ms: p50 / p99 / max within | API's answer to seen in the map, ms: p50 / p99 / max | CPU a change, ms | load |"
-    yield "|---|---|---|---|---|---|"
+    yield "| single changes | changes | event read to maps switched, ms: p50 / p99 / max within | API's answer to seen in the map, ms: p50 / p99 / max | CPU a change, ms | RssAnon's peak, MiB | load |"
+    yield "|---|---|---|---|---|---|---|"
     for one in results:
         own, seen = one["single"]["own"], one["single"]["seen"]["all"]
         yield (f"| {one['services']:,} × {one['endpoints']} | {own['count']:.0f} | {own['p50_within_ms']:g} / {own['p99_within_ms']:g} / {own['max_within_ms']:g} | "
-               f"{seen['p50']:.1f} / {seen['p99']:.1f} / {seen['max']:.1f} | {one['single']['cpu_seconds_a_change'] * 1e3:.1f} | {one['load']:.1f} |")
+               f"{seen['p50']:.1f} / {seen['p99']:.1f} / {seen['max']:.1f} | {one['single']['cpu_seconds_a_change'] * 1e3:.1f} | "
+               f"{one['single']['peak_anon_mib']:.1f} | {one['load']:.1f} |")
     yield ""
 
 
