@@ -138,7 +138,8 @@ def main():
         results = []
         for size in options.size or ["1000x10", "5000x10"]:
             results.append(measure(options, *map(int, size.split("x"))))
-            write(options, results)
+            if not options.quick:
+                write(options, results)
             print("\n".join(beside_kube_proxy(results[-1])), flush=True)
     if options.large or options.quick:
         results = large(options, options.size or ["1000x10", "10000x100"])

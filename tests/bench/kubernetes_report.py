@@ -28,7 +28,7 @@ def beside_kube_proxy(result):
 
 
 def large(results):
-    yield "| | first list: seconds / CPU, s | RssAnon at rest, MiB | peak in the first list | restarted over its maps: ready, s / peak | 410, listed anew: CPU, s / peak | a byte an endpoint |"
+    yield "| | first list: seconds / CPU, s | RssAnon at rest, MiB | peak in the first list | restarted over its maps: ready, s / peak | 410, listed anew: CPU, s / peak | bytes an endpoint |"
     yield "|---|---|---|---|---|---|---|"
     base = results[0]
     for one in results:
