@@ -23,6 +23,8 @@ class Claims {
   void begin_update() { ++now_; }
   Moment now() const { return now_; }
 
+  // So many claims are about to come: a table that grows to a million by doubling is filled twice.
+  void expect(std::size_t more) { claims_.reserve(claims_.size() + more); }
   // A service lists `after` where it listed `before`; either may be nullptr.
   void list(const Service* before, const Service* after);
   void headless(const AddressClaim& claim);

@@ -214,11 +214,20 @@ void Round::thresholds() {
   }
 }
 
+std::size_t endpoints_in(const GuardMemory& memory) {
+  std::size_t count = 0;
+  for (const GuardMemory::Entry& one : memory.services) {
+    for (const Pool& pool : one.admitted->pools) count += pool.endpoints.size();
+  }
+  return count;
+}
+
 }  // namespace
 
 std::vector<Admitted> Guard::restore(const GuardMemory& memory, TimePoint now) {
   State& state = *state_;
   std::vector<ServicePtr> said;
+  state.claims.expect(endpoints_in(memory));
   state.claims.begin_update();
   for (const GuardMemory::Entry& one : memory.services) {
     said.push_back(without_held(one));
