@@ -178,7 +178,8 @@ RC_GTEST_PROP(Conflict, EachAddressHasOneOwnerWhoSits, ()) {
       const std::string address = conflict.frontend.address.to_string();
       RC_ASSERT(now.at(address) == conflict.owner);
       const auto sat = owners.find(address);
-      RC_ASSERT(sat == owners.end() || sat->second != conflict.loser);
+      // Taken apart by the macro, an || without its own parentheses has no short cut.
+      RC_ASSERT((sat == owners.end() || sat->second != conflict.loser));
     }
     owners = now;
   }

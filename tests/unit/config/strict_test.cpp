@@ -155,7 +155,7 @@ RC_GTEST_PROP(Problems, AnyTextIsAnswered, ()) {
     RC_ASSERT(one.line >= 1);
     RC_ASSERT(one.column >= 1);
   }
-  RC_ASSERT(!result.config.sources.empty() || !result.problems.empty());
+  RC_ASSERT((!result.config.sources.empty() || !result.problems.empty()));
 }
 
 }  // namespace

@@ -103,8 +103,8 @@ RC_GTEST_PROP(Assemble, KeepsWhatTheModelPromises, ()) {
   for (const ServicePtr& service : assembled.services) {
     for (const Pool& pool : service->pools) {
       for (const Frontend& one : pool.frontends)
-        RC_ASSERT(frontends.insert({one.address, one.port, pool.protocol}).second ||
-                  one.host_scope);
+        RC_ASSERT(
+            (frontends.insert({one.address, one.port, pool.protocol}).second || one.host_scope));
     }
   }
   std::vector<ServiceKey> keys;
@@ -121,7 +121,8 @@ RC_GTEST_PROP(Assemble, KeepsWhatTheModelPromises, ()) {
         const Endpoint& endpoint = pool.endpoints[one];
         RC_ASSERT(endpoint.address.family() == pool.family);
         RC_ASSERT(!frontends.contains({endpoint.address, endpoint.port, pool.protocol}));
-        RC_ASSERT(one == 0 || before(pool.endpoints[one - 1], endpoint));
+        // Taken apart by the macro, an || without its own parentheses has no short cut.
+        RC_ASSERT((one == 0 || before(pool.endpoints[one - 1], endpoint)));
       }
     }
   }
