@@ -156,6 +156,24 @@ std::uint32_t Bench::in_flight() const {
   return sum;
 }
 
+std::string Bench::traffic() const {
+  const auto reader = PinnedReader::open(bpffs_);
+  require(reader.has_value(), "open the maps");
+  const auto image = reader->image();
+  require(image.has_value(), "read the maps");
+  std::string text;
+  const std::size_t count = std::min(image->stats.size(), image->endpoint_names.size());
+  for (std::size_t id = 1; id < count; ++id) {
+    const hf_endpoint_stats& stats = image->stats[id];
+    const hf_endpoint_name& name = image->endpoint_names[id];
+    text += "endpoint " + std::to_string(id) + ": " +
+            std::to_string(stats.connects - name.base_connects) + " connects, " +
+            std::to_string(stats.closes - name.base_closes) + " closes, " +
+            std::to_string(stats.established - name.base_established) + " established; ";
+  }
+  return text;
+}
+
 std::uint32_t Bench::set() const {
   const auto reader = PinnedReader::open(bpffs_);
   return reader ? reader->set() : 0;

@@ -42,6 +42,7 @@ class Bench {
   std::string disorder() const;
   // Connections the maps believe open, over all endpoints.
   std::uint32_t in_flight() const;
+  std::string traffic() const;  // what in_flight() is the sum of
   std::uint32_t set() const;
   // Everything pinned, and the maps that the pinned programs use.
   std::set<Object> objects() const;

@@ -39,7 +39,7 @@ TEST_F(Crash, BeforeEveryStepOfASwitch) {
               counts.connects, counts.failed, counts.wrong_peer);
   EXPECT_EQ(counts.failed, 0u);
   EXPECT_EQ(counts.wrong_peer, 0u);
-  EXPECT_EQ(bench.in_flight(), old.size());
+  EXPECT_EQ(bench.in_flight(), old.size()) << bench.traffic();
 }
 
 // Also what mends a switch may end half-way.
@@ -63,7 +63,7 @@ TEST_F(Crash, BeforeEveryStepOfWhatMendsASwitch) {
   EXPECT_GT(mending, attach);
   EXPECT_EQ(traffic.stop().failed, 0u);
   EXPECT_EQ(old.broken(), 0u);
-  EXPECT_EQ(bench.in_flight(), old.size());
+  EXPECT_EQ(bench.in_flight(), old.size()) << bench.traffic();
 }
 
 TEST_F(Crash, BeforeEveryStepOfTheFirstStart) {
