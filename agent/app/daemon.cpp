@@ -75,7 +75,9 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
                        "the grace periods of what was removed.",
                        kSwitches),
       sync_duration_("holdfast_sync_duration_seconds",
-                     "From a source's answer read to the maps switched.", kDurations),
+                     "From a source's answer read to the maps switched and what was removed "
+                     "given back, grace periods included.",
+                     kDurations),
       programming_duration_("holdfast_network_programming_duration_seconds",
                             "From the control plane's note of a change to the maps switched.",
                             kDurations) {}

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kTargetsShare = 20;
+constexpr int kTargetsShare = 20;  // times what gathering them took, until it is done again
 constexpr auto kGatherFindings = 20ms;
 
 }  // namespace

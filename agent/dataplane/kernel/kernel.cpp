@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "agent/dataplane/kernel/sets.h"
@@ -256,8 +257,10 @@ Result<Image> KernelDataplane::observe() {
   return state_->blank ? Image{} : read_image(state_->set->maps);
 }
 Result<> KernelDataplane::apply(const Diff& diff) {
-  for (const Op& operation : diff.ops) {
-    if (!std::holds_alternative<op::Grace>(operation)) state_->blank = false;
+  if (state_->blank) {
+    state_->blank = std::all_of(diff.ops.begin(), diff.ops.end(), [](const Op& operation) {
+      return std::holds_alternative<op::Grace>(operation);
+    });
   }
   return state_->set->writer->apply(diff);
 }
