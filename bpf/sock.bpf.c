@@ -192,12 +192,14 @@ HF_INLINE void hf_look_at(struct sock* sk, struct hf_sight* sight) {
 HF_INLINE void hf_judge(const struct hf_socket* state, const struct hf_endpoint* endpoint,
                         struct hf_endpoint_stats* stats, const struct hf_sight* sight) {
   __u32 outcome = hf_outcome_of(sight, endpoint);
+  __u32 dialled_at = (__u32)(state->dialled_at >> HF_HANDSHAKE_SHIFT);
 
   if (outcome == HF_OUTCOME_FOREIGN) {
     hf_count(HF_COUNT_FOREIGN_PEER);
   } else if (outcome == HF_OUTCOME_ESTABLISHED) {
     __sync_fetch_and_add(&stats->established, 1);
     if (sight->srtt_us) stats->srtt_us = sight->srtt_us;
+    if (dialled_at > stats->handshake_at) stats->handshake_at = dialled_at;
   } else if (outcome == HF_OUTCOME_ABANDONED) {
     __sync_fetch_and_add(&stats->abandoned, 1);
   } else {

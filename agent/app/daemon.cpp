@@ -56,7 +56,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
             if (dataplane_) (void)dataplane_->bypass(fd);
             return true;
           },
-          [this](const Finding& finding) { on_finding(finding); }),
+          [this](const Evidence& found) { learn(found); }),
       admin_(loop, [this](const admin::Request& request) { return handle(request); }),
       signals_(loop, SIGTERM, SIGINT),
       tick_timer_(loop),
@@ -67,7 +67,8 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       first_words_timer_(loop),
       waiters_timer_(loop),
       targets_timer_(loop),
-      findings_timer_(loop),
+      evidence_timer_(loop),
+      traffic_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",

@@ -21,6 +21,7 @@
 #include "agent/dataplane/kernel/kernel.h"
 #include "agent/guard/guard.h"
 #include "agent/health/prober.h"
+#include "agent/health/suspects.h"
 #include "agent/reconcile/reconciler.h"
 #include "agent/snapshot/snapshot.h"
 #include "agent/sources/source.h"
@@ -68,9 +69,11 @@ class Daemon {
   void after_sources_spoke();
   void report_holds();
   void probe_held();
+  void set_suspects();
   void set_probe_targets();
-  void on_finding(const Finding& finding);
-  void take_findings();
+  void look_at_traffic();
+  void learn(Evidence evidence);
+  void judge_evidence();
   void report_growth();
   Capacity wanted_capacity() const;
   Capacity largest_capacity() const;
@@ -103,13 +106,15 @@ class Daemon {
   std::unique_ptr<KernelDataplane> dataplane_;
   std::optional<Reconciler> reconciler_;
   Prober prober_;
-  std::uint64_t probed_revision_ = 0;  // of the holds whose endpoints are being probed
-  std::chrono::steady_clock::time_point targets_due_;  // not to be asked for before
-  std::vector<Finding> findings_;                      // not yet taken
+  Suspects suspects_;
+  std::uint64_t suspects_revision_ = 0, probed_revision_ = 0;  // as told to the one and the other
+  std::chrono::steady_clock::time_point targets_due_;          // not to be asked for before
+  std::vector<Evidence> evidence_;                             // not judged yet
   admin::Server admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
-      watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, findings_timer_;
+      watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, evidence_timer_,
+      traffic_timer_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What follows from a hold: it is said aloud, its source is told, its endpoints are probed, and
-// what the probes find goes back through the guard.
+// what probes and workloads find goes back through the guard.
 #include <fmt/format.h>
 
-#include <iterator>
+#include <algorithm>
 #include <utility>
 
 #include "agent/app/daemon.h"
@@ -17,7 +17,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kTargetsShare = 20;  // times what gathering them took, until it is done again
-constexpr auto kGatherFindings = 20ms;
+constexpr auto kGatherEvidence = 20ms;
+constexpr auto kLookInterval = 1s;
+constexpr std::size_t kLooks = 2000;  // in one turn: a system call each
 
 }  // namespace
 
@@ -35,62 +37,81 @@ void Daemon::report_holds() {
     }
     const bool held = source.guard.held_services() > 0;
     if (std::exchange(source.doubted, held) != held) source.source->doubt(held);
+    const bool parts = std::any_of(source.doubts.begin(), source.doubts.end(),
+                                   [](const Doubt& doubt) { return !doubt.origin.empty(); });
+    if (parts) source.source->undecided(source.guard.undecided_origins());
   }
   if (news) schedule_snapshot();
   probe_held();
 }
 
-// To gather half a million held endpoints takes a second, and each one found dead changes what is
-// held: at most a twentieth of the time goes into it.
 void Daemon::probe_held() {
   std::uint64_t revision = 0;
-  for (const SourceState& source : sources_) revision += source.guard.holds_revision();
-  if (std::exchange(probed_revision_, revision) == revision) return;
-  if (steady_clock::now() >= targets_due_) return set_probe_targets();
+  for (const SourceState& source : sources_) revision += source.guard.suspects_revision();
+  if (std::exchange(suspects_revision_, revision) == revision) return;
+  if (steady_clock::now() >= targets_due_) return set_suspects();
   targets_timer_.expires_at(targets_due_);
   targets_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopping_) set_probe_targets();
+    if (!error && !stopping_) set_suspects();
   });
 }
 
-void Daemon::set_probe_targets() {
+// To gather half a million held endpoints takes a second, and each one found dead changes what is
+// held: at most a twentieth of the time goes into it.
+void Daemon::set_suspects() {
   const auto began = steady_clock::now();
   std::vector<ProbeTarget> targets;
   for (const SourceState& source : sources_) {
     const auto suspects = source.guard.suspects();
     targets.insert(targets.end(), suspects.begin(), suspects.end());
   }
-  prober_.set_targets(targets);
+  suspects_.set(targets);
+  look_at_traffic();
   const auto ended = steady_clock::now();
   targets_due_ = ended + kTargetsShare * (ended - began);
 }
 
-// Findings come many at a time; each alone would pay the grace periods of its own generation.
-void Daemon::on_finding(const Finding& finding) {
-  findings_.push_back(finding);
-  if (findings_.size() > 1) return;
-  findings_timer_.expires_after(kGatherFindings);
-  findings_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopping_) take_findings();
+void Daemon::set_probe_targets() {
+  if (std::exchange(probed_revision_, suspects_.revision()) == suspects_.revision()) return;
+  prober_.set_targets(suspects_.worth_probing());
+}
+
+void Daemon::look_at_traffic() {
+  const auto traffic_of = [this](const ProbeTarget& target) -> std::optional<hf_endpoint_stats> {
+    if (!reconciler_) return std::nullopt;
+    return reconciler_->traffic(target.address, target.port, target.protocol, target.identity);
+  };
+  for (Evidence& one : suspects_.look(kLooks, traffic_of, steady_clock::now()))
+    learn(std::move(one));
+  set_probe_targets();
+  if (suspects_.empty()) return;
+  traffic_timer_.expires_after(kLookInterval);
+  traffic_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopping_) look_at_traffic();
   });
 }
 
-void Daemon::take_findings() {
-  const std::vector<Finding> findings = std::exchange(findings_, {});
+// Evidence comes many at a time; each alone would pay the grace periods of its own generation.
+void Daemon::learn(Evidence evidence) {
+  evidence_.push_back(std::move(evidence));
+  if (evidence_.size() > 1) return;
+  evidence_timer_.expires_after(kGatherEvidence);
+  evidence_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopping_) judge_evidence();
+  });
+}
+
+void Daemon::judge_evidence() {
+  const std::vector<Evidence> found = std::exchange(evidence_, {});
   for (SourceState& source : sources_) {
-    std::vector<Admitted> all;
-    for (const Finding& finding : findings) {
-      const ProbeTarget& target = finding.target;
-      auto admitted = source.guard.evidence(target.address, target.port, target.protocol,
-                                            finding.verdict, finding.words, steady_clock::now());
-      if (admitted.empty()) continue;
-      log::info(fmt::format("held endpoint {} is {}: {}",
-                            format_host_port(target.address, target.port),
-                            to_string(finding.verdict), finding.words));
-      std::move(admitted.begin(), admitted.end(), std::back_inserter(all));
+    const Judged judged = source.guard.evidence(found, steady_clock::now());
+    for (const Evidence& one : judged.news) {
+      log::info(fmt::format("endpoint {} is {}: {}", format_host_port(one.address, one.port),
+                            to_string(one.verdict), one.words));
     }
-    if (!all.empty()) carry(source, all);
+    if (!judged.admitted.empty()) carry(source, judged.admitted);
   }
+  probe_held();
 }
 
 }  // namespace holdfast

@@ -114,6 +114,7 @@ admin::Response Daemon::decide_hold(const std::string& id, bool accept) {
       }
     }
   }
+  report_holds();
   schedule_snapshot();
   if (id == "all") return json(boost::json::object{{"count", count}});
   if (count == 0) return problem(404, fmt::format("no hold {}", id));

@@ -3,7 +3,6 @@
 #include <boost/json/object.hpp>
 #include <charconv>
 #include <ostream>
-#include <set>
 
 #include "agent/cli/commands.h"
 #include "agent/cli/views.h"
@@ -74,15 +73,6 @@ std::optional<hf_frontend_key> parse_address(const std::string& text, Protocol p
   return key;
 }
 
-// The endpoints that a connect may be sent to. A member's state does not tell: a held one may be
-// listed without being picked.
-std::set<std::uint32_t> selectable(const Image& image, const PoolView& pool) {
-  std::set<std::uint32_t> ids;
-  for (std::uint32_t slot = pool.first_slot; slot < pool.first_slot + pool.selectable; ++slot)
-    if (slot < image.slots.size()) ids.insert(image.slots[slot]);
-  return ids;
-}
-
 std::string reason_of(__u32 counter) {
   switch (counter) {
 #define REASON(symbol, name, help) \
@@ -116,23 +106,25 @@ int explain(const Env& env, const Options& options) {
                                                                 : "refuse";
   object answer{
       {"frontend", nullptr}, {"service", nullptr}, {"decision", verdict}, {"reason", reason}};
-  array candidates;
+  array candidates, used_last;
   for (const ServiceView& service : services_of(maps->image)) {
     for (const PoolView& pool : service.pools) {
       if (decision.pool == 0 || pool.id != decision.pool) continue;
       answer["service"] = service.key.to_string();
-      const auto picked = selectable(maps->image, pool);
       for (const Frontend& one : pool.pool.frontends) {
         const bool dialled = one.address == IpAddress::from_abi(key->addr) &&
                              one.port == __builtin_bswap16(key->port);
         if (dialled) answer["frontend"] = frontend_row(one, pool.pool.protocol);
       }
       for (const EndpointView& one : pool.endpoints) {
-        if (picked.contains(one.id)) candidates.push_back(endpoint_row(one));
+        // A member's state does not tell: a held one may be listed without being picked.
+        if (one.picked) candidates.push_back(endpoint_row(one));
+        if (!one.picked && one.endpoint.doubted) used_last.push_back(endpoint_row(one));
       }
     }
   }
   answer["candidates"] = candidates;
+  answer["used_last"] = used_last;
   if (!print_document(env.out, options.rendering, answer)) {
     env.out << options.arguments[0] << ": " << verdict << " (" << reason << ")\n";
     if (!answer["service"].is_null()) env.out << "service " << cell(answer["service"]) << "\n";
@@ -143,6 +135,11 @@ int explain(const Env& env, const Options& options) {
                   {"WEIGHT", "weight"},
                   {"STATE", "state"},
                   {"NODE", "node"}},
+                 {});
+    }
+    if (!used_last.empty()) {
+      print_rows(env.out, options.rendering, used_last,
+                 {{"USED-LAST", "address"}, {"PORT", "port"}, {"STATE", "state"}, {"NODE", "node"}},
                  {});
     }
   }

@@ -57,7 +57,9 @@ object endpoint_row(const EndpointView& view) {
           {"weight", endpoint.weight},
           {"node", endpoint.node.get()},
           {"zone", endpoint.zone.get()},
-          {"state", to_string(view.state)}};
+          {"state", to_string(view.state)},
+          {"picked", view.picked},
+          {"doubted", endpoint.doubted}};
 }
 
 object service_row(const ServiceView& view) {

@@ -54,6 +54,7 @@ std::vector<hf_endpoint_stats> begin_stats(const Image& before) {
   for (std::size_t id = 0; id < result.size(); ++id) {
     result[id].last_failure = before.stats[id].last_failure;
     result[id].srtt_us = before.stats[id].srtt_us;
+    result[id].handshake_at = before.stats[id].handshake_at;
   }
   return result;
 }

@@ -20,6 +20,15 @@ namespace {
 constexpr const char* kFirstLine = "holdfast layout 1";
 constexpr std::uint32_t kLargestElement = 4096;
 
+// Fields that sets of earlier versions lack: zero there.
+constexpr std::pair<std::string_view, std::string_view> kAdded[] = {
+    {"endpoint_stats", "handshake_at"}, {"pool_names", "traffic"}};
+
+bool added(std::string_view element, std::string_view field) {
+  return std::find(std::begin(kAdded), std::end(kAdded), std::pair(element, field)) !=
+         std::end(kAdded);
+}
+
 #define HF_FIELD(type, field)                          \
   Field {                                              \
 #field, offsetof(type, field), sizeof(type::field) \
@@ -44,7 +53,7 @@ Schema make_own_schema() {
       {HF_FIELD(hf_endpoint_stats, connects), HF_FIELD(hf_endpoint_stats, closes),
        HF_FIELD(hf_endpoint_stats, established), HF_FIELD(hf_endpoint_stats, failures),
        HF_FIELD(hf_endpoint_stats, abandoned), HF_FIELD(hf_endpoint_stats, last_failure),
-       HF_FIELD(hf_endpoint_stats, srtt_us)}};
+       HF_FIELD(hf_endpoint_stats, srtt_us), HF_FIELD(hf_endpoint_stats, handshake_at)}};
   elements["service_names"] = {
       sizeof(hf_service_name),
       {HF_FIELD(hf_service_name, generation), HF_FIELD(hf_service_name, name_space),
@@ -52,7 +61,7 @@ Schema make_own_schema() {
   elements["pool_names"] = {sizeof(hf_pool_name),
                             {HF_FIELD(hf_pool_name, service), HF_FIELD(hf_pool_name, port),
                              HF_FIELD(hf_pool_name, protocol), HF_FIELD(hf_pool_name, family),
-                             HF_FIELD(hf_pool_name, port_name)}};
+                             HF_FIELD(hf_pool_name, port_name), HF_FIELD(hf_pool_name, traffic)}};
   elements["endpoint_names"] = {
       sizeof(hf_endpoint_name),
       {HF_FIELD(hf_endpoint_name, identity), HF_FIELD(hf_endpoint_name, node),
@@ -121,6 +130,7 @@ Result<> require_own_fields(const Schema& schema) {
     if (found == schema.elements.end()) return unreadable("nothing is said of " + name);
     for (const Field& field : own.fields) {
       const Field* theirs = found->second.find(field.name);
+      if (!theirs && added(name, field.name)) continue;
       if (!theirs) return unreadable(name + " has no field '" + field.name + "'");
       if (theirs->size == field.size) continue;
       return unreadable(fmt::format("field '{}' of {} has {} bytes, this version reads {}",

@@ -17,17 +17,6 @@ auto order(const Endpoint& endpoint) {
   return std::tie(endpoint.address, endpoint.port, endpoint.identity);
 }
 
-const Pool* counterpart(const Service* service, const Pool& pool) {
-  if (!service) return nullptr;
-  for (const Pool& one : service->pools) {
-    if (one.service_port == pool.service_port && one.protocol == pool.protocol &&
-        one.family == pool.family) {
-      return &one;
-    }
-  }
-  return nullptr;
-}
-
 // Calls `work` with each endpoint that is in a pool of `service` and not in that pool of `other`.
 template <class Work>
 void for_each_only_in(const Service* service, const Service* other, Work work) {

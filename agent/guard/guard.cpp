@@ -41,16 +41,16 @@ namespace {
 using Entry = Guard::State::Entry;
 
 // What the source had said of a service whose admitted value is known: all but what was held.
-ServicePtr without_held(const GuardMemory::Entry& memory) {
+ServicePtr as_said(const GuardMemory::Entry& memory) {
   if (memory.absent) return nullptr;
-  const auto held = [](const Endpoint& endpoint) { return endpoint.held; };
-  const auto& pools = memory.admitted->pools;
-  const bool any = std::any_of(pools.begin(), pools.end(), [&](const Pool& pool) {
-    return std::any_of(pool.endpoints.begin(), pool.endpoints.end(), held);
-  });
+  bool any = false;
+  for_each_suspect(memory.admitted.get(), [&](const Endpoint&, Protocol) { any = true; });
   if (!any) return memory.admitted;
   auto said = std::make_shared<Service>(*memory.admitted);
-  for (Pool& pool : said->pools) std::erase_if(pool.endpoints, held);
+  for (Pool& pool : said->pools) {
+    std::erase_if(pool.endpoints, [](const Endpoint& endpoint) { return endpoint.held; });
+    for (Endpoint& endpoint : pool.endpoints) endpoint.doubted = false;
+  }
   return said;
 }
 
@@ -58,17 +58,12 @@ ServicePtr without_held(const GuardMemory::Entry& memory) {
 ServicePtr ready_as(const Service& before, const Service& now) {
   auto result = std::make_shared<Service>(now);
   for (Pool& pool : result->pools) {
-    for (const Pool& old : before.pools) {
-      if (old.service_port != pool.service_port || old.protocol != pool.protocol) continue;
-      for (Endpoint& endpoint : pool.endpoints) {
-        const auto was =
-            std::find_if(old.endpoints.begin(), old.endpoints.end(), [&](const Endpoint& one) {
-              return one.address == endpoint.address && one.port == endpoint.port && one.ready;
-            });
-        if (was == old.endpoints.end()) continue;
-        endpoint.ready = true;
-        endpoint.serving = was->serving;
-      }
+    const Pool* const old = counterpart(&before, pool);
+    for (Endpoint& endpoint : pool.endpoints) {
+      const Endpoint* const was = find_endpoint(old, endpoint);
+      if (!was || !was->ready) continue;
+      endpoint.ready = true;
+      endpoint.serving = was->serving;
     }
   }
   return result;
@@ -93,6 +88,7 @@ class Round {
   void contested();
   void unheard(const SourceUpdate& update);
   void end_of_list();
+  void confirmed(const SourceUpdate& update);
   void accidents();
   void thresholds();
 
@@ -184,6 +180,14 @@ void Round::end_of_list() {
   }
 }
 
+// An undoubted list tells only what differs: what it is silent about is as the older answer said.
+void Round::confirmed(const SourceUpdate& update) {
+  const std::set<ServiceKey> newcomers = state_.newcomers;
+  Ground ground;
+  ground.update = &update;
+  for (const ServiceKey& key : newcomers) judge_again(key, ground);
+}
+
 void Round::accidents() {
   for (const auto& taken : state_.accident.take_back(state_.settings, now_)) {
     Entry& entry = state_.entries[taken.key];
@@ -230,7 +234,7 @@ std::vector<Admitted> Guard::restore(const GuardMemory& memory, TimePoint now) {
   state.claims.expect(endpoints_in(memory));
   state.claims.begin_update();
   for (const GuardMemory::Entry& one : memory.services) {
-    said.push_back(without_held(one));
+    said.push_back(as_said(one));
     state.claim(state.entries[one.admitted->key], said.back());
   }
   // What is held is absent since now: all other claims coexisted.
@@ -274,7 +278,10 @@ std::vector<Admitted> Guard::admit(const SourceUpdate& update, TimePoint now) {
   round.unheard(update);
   round.accidents();
   round.thresholds();
-  if (update.list && update.doubts.empty()) round.end_of_list();
+  if (update.list && update.doubts.empty()) {
+    round.confirmed(update);
+    round.end_of_list();
+  }
   return round.finish();
 }
 
@@ -290,47 +297,6 @@ std::vector<Admitted> Guard::tick(TimePoint now) {
 
 std::optional<TimePoint> Guard::next_deadline() const {
   return state_->accident.next();
-}
-
-std::vector<Admitted> Guard::evidence(const IpAddress& address, std::uint16_t port,
-                                      Protocol protocol, Verdict verdict, const std::string& words,
-                                      TimePoint now) {
-  Round round(*state_, now);
-  Endpoint sought;
-  sought.address = address;
-  sought.port = port;
-  std::vector<ServiceKey> dead;
-  const auto [first, last] = state_->holders.equal_range(endpoint_hash(address, port, protocol));
-  for (auto at = first; at != last; ++at) {
-    const auto& hold = state_->entries[*at->second].hold;
-    HeldFacts* const facts = hold ? hold->find(sought, protocol) : nullptr;
-    if (!facts) continue;
-    facts->verdict = verdict;
-    facts->words = Text(words);
-    if (verdict == Verdict::dead) dead.push_back(*at->second);
-  }
-  std::sort(dead.begin(), dead.end());
-  for (const ServiceKey& key : dead) round.judge_again(key, {});
-  return round.finish();
-}
-
-std::vector<ProbeTarget> Guard::suspects() const {
-  std::vector<ProbeTarget> result;
-  for (const ServiceKey& key : state_->held) {
-    for (const HeldFacts& facts : state_->entries[key].hold->endpoints) {
-      result.push_back({facts.address, facts.port, facts.protocol, facts.since});
-    }
-  }
-  const auto key = [](const ProbeTarget& target) {
-    return std::tie(target.address, target.port, target.protocol);
-  };
-  std::sort(result.begin(), result.end(), [&](const ProbeTarget& a, const ProbeTarget& b) {
-    return std::pair(key(a), a.since) < std::pair(key(b), b.since);
-  });
-  result.erase(std::unique(result.begin(), result.end(),
-                           [&](const auto& a, const auto& b) { return key(a) == key(b); }),
-               result.end());
-  return result;
 }
 
 std::vector<Hold> Guard::holds() const {
@@ -363,8 +329,8 @@ std::size_t Guard::held_services() const {
   return state_->held.size();
 }
 
-std::uint64_t Guard::holds_revision() const {
-  return state_->holds_revision;
+std::uint64_t Guard::suspects_revision() const {
+  return state_->suspects_revision;
 }
 
 std::vector<HoldNews> Guard::take_news() {

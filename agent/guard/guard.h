@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,14 +71,30 @@ struct HeldEndpoint {
   std::string evidence;  // in words; "" when there is none
 };
 
-// A held endpoint, for whoever looks for evidence.
+// An endpoint that is held or doubted, for whoever looks for evidence.
 struct ProbeTarget {
   IpAddress address;
   std::uint16_t port = 0;
   Protocol protocol = Protocol::tcp;
-  TimePoint since;  // held
+  TimePoint since;  // in question; of several services the latest
+  Identity identity = {};
+  bool picked = false;  // new connects are sent to it
 
   bool operator==(const ProbeTarget&) const = default;
+};
+
+// What was learned of an endpoint.
+struct Evidence {
+  IpAddress address;
+  std::uint16_t port = 0;
+  Protocol protocol = Protocol::tcp;
+  Verdict verdict = Verdict::unknown;
+  std::string words;
+};
+
+struct Judged {
+  std::vector<Admitted> admitted;
+  std::vector<Evidence> news;  // the evidence that changed a verdict
 };
 
 // A hold opened or ended.
@@ -109,7 +126,7 @@ struct Hold {
 // What the snapshot keeps of a guard.
 struct GuardMemory {
   struct Entry {
-    ServicePtr admitted;  // held endpoints inside carry Endpoint::held
+    ServicePtr admitted;  // with Endpoint::held and doubted
     bool absent = false;  // the whole service is held
     bool rejected = false;
   };
@@ -134,17 +151,19 @@ class Guard {
   std::vector<Admitted> tick(TimePoint now);
   std::optional<TimePoint> next_deadline() const;
 
-  // What was learned of a held endpoint. Dead: its removal applies, also that of the last one; an
-  // absent service goes with its last endpoint. Alive: it stays held, and the hold shows it.
-  // Nothing happens to an endpoint that is not held, or held by an operator's word.
-  std::vector<Admitted> evidence(const IpAddress& address, std::uint16_t port, Protocol protocol,
-                                 Verdict verdict, const std::string& words, TimePoint now);
-  std::vector<ProbeTarget> suspects() const;  // every held endpoint once
+  // What was learned of suspects. Dead: the removal applies, also that of the last one; an absent
+  // service goes with its last endpoint; not by an operator's word. Alive: it is picked like any
+  // other again, and stays held. Unknown: the verdict before stands, if there is one.
+  Judged evidence(const std::vector<Evidence>& found, TimePoint now);
+  std::vector<ProbeTarget> suspects() const;  // every held or doubted endpoint once
 
   std::vector<Hold> holds() const;  // sorted by service
   std::size_t held_services() const;
-  std::uint64_t holds_revision() const;  // grows when suspects() may have changed
-  std::vector<HoldNews> take_news();     // since the last call
+  // The parts of the source of which something is held that nobody has decided about; "": a part
+  // that is not known any more.
+  std::set<std::string> undecided_origins() const;
+  std::uint64_t suspects_revision() const;  // grows when suspects() may have changed
+  std::vector<HoldNews> take_news();        // since the last call
   // Applies the removal. not_found: no such hold here.
   Result<std::vector<Admitted>> accept(const std::string& id, TimePoint now);
   // Keeps it until the source lists it again or the hold is accepted; stays listed as rejected.

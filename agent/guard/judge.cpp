@@ -2,6 +2,7 @@
 // The judgement of one service, endpoint by endpoint.
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "agent/guard/state.h"
 
@@ -9,30 +10,6 @@ namespace holdfast {
 namespace {
 
 using Entry = Guard::State::Entry;
-
-bool before_in_order(const Endpoint& a, const Endpoint& b) {
-  return std::tie(a.address, a.port) < std::tie(b.address, b.port);
-}
-
-// Pools correspond by port, protocol and family.
-const Pool* same_pool(const Service* service, const Pool& pool) {
-  if (!service) return nullptr;
-  for (const Pool& one : service->pools) {
-    if (one.service_port == pool.service_port && one.protocol == pool.protocol &&
-        one.family == pool.family) {
-      return &one;
-    }
-  }
-  return nullptr;
-}
-
-const Endpoint* find(const Pool* pool, const Endpoint& endpoint) {
-  if (!pool) return nullptr;
-  const auto found =
-      std::lower_bound(pool->endpoints.begin(), pool->endpoints.end(), endpoint, before_in_order);
-  const bool there = found != pool->endpoints.end() && !before_in_order(endpoint, *found);
-  return there ? &*found : nullptr;
-}
 
 bool usable(const Endpoint& endpoint) {
   return endpoint.ready || endpoint.serving;
@@ -59,16 +36,17 @@ std::size_t count(const ServicePtr& service) {
 
 class Judge {
  public:
-  Judge(Guard::State& state, Entry& entry, const ServicePtr& said, const Ground& ground,
-        TimePoint now)
-      : state_(state), entry_(entry), said_(said), ground_(ground), now_(now) {}
+  Judge(Guard::State& state, Entry& entry, ServicePtr said, const Ground& ground, TimePoint now)
+      : state_(state), entry_(entry), said_(std::move(said)), ground_(ground), now_(now) {}
 
   // What is admitted; sets the entry's hold to what is kept of `before`.
   ServicePtr judge(const ServicePtr& before) {
-    if (!before || believes_all(said_ ? said_->policy.guard : before->policy.guard)) {
-      return conclude(said_, false);
+    const Service* const known = said_ ? said_.get() : before.get();
+    if (!known || believes_all(known->policy.guard)) return conclude(said_, false);
+    if (said_) {
+      said_ = mark_newcomers(said_, before.get(), ground_);
+      return conclude(before ? keep_endpoints(*before) : said_, false);
     }
-    if (said_) return conclude(keep_endpoints(*before), false);
     if (service_released(*before)) return conclude(nullptr, false);
     const ServicePtr kept = keep_service(*before);
     // A hold resolved dead: the absent service goes with its last endpoint.
@@ -134,7 +112,8 @@ class Judge {
   }
 
   bool vanish(const Endpoint& endpoint, const Pool& before, const Pool* said) const {
-    if (ground_.explained && find(same_pool(entry_.said.get(), before), endpoint)) return true;
+    if (ground_.explained && find_endpoint(counterpart(entry_.said.get(), before), endpoint))
+      return true;
     if (in_parts(endpoint.origin)) {
       if (part_explains(endpoint.origin)) return true;
     } else if (endpoint.terminating || !usable(endpoint)) {
@@ -148,7 +127,7 @@ class Judge {
                       const Pool* said) const {
     if (!endpoint.ready || listed.ready || listed.terminating) return true;
     if (ground_.basis == Basis::event || ground_.explained) {
-      const Endpoint* const last = find(same_pool(entry_.said.get(), before), endpoint);
+      const Endpoint* const last = find_endpoint(counterpart(entry_.said.get(), before), endpoint);
       if (last ? last->ready : !endpoint.held) return true;
     }
     return released(endpoint, before, said);
@@ -159,10 +138,10 @@ class Judge {
     for (std::size_t index = 0; index < said_->pools.size(); ++index) {
       const Pool& said = said_->pools[index];
       // A port that the Service does not declare any more is explained by itself.
-      const Pool* const old = same_pool(&before, said);
+      const Pool* const old = counterpart(&before, said);
       if (!old) continue;
       for (const Endpoint& endpoint : old->endpoints) {
-        const Endpoint* const listed = find(&said, endpoint);
+        const Endpoint* const listed = find_endpoint(&said, endpoint);
         const bool leaves =
             listed ? lose_readiness(endpoint, *listed, *old, &said) : vanish(endpoint, *old, &said);
         if (leaves) continue;
@@ -196,7 +175,7 @@ class Judge {
     held.ready = endpoint.ready;
     held.serving = endpoint.serving;
     held.held = true;
-    note(held, pool.protocol, listed);
+    held.doubted = note(endpoint, pool.protocol, listed) != Verdict::alive;
     if (!listed) {
       pool.endpoints.push_back(std::move(held));
       return;
@@ -206,18 +185,30 @@ class Judge {
     }) = std::move(held);
   }
 
-  void note(const Endpoint& held, Protocol protocol, const Endpoint* listed) {
-    const HeldFacts* const known = facts(held, protocol);
+  // `endpoint`: as it was before.
+  Verdict note(const Endpoint& endpoint, Protocol protocol, const Endpoint* listed) {
+    if (reason_.empty())
+      reason_ = reason(listed ? listed->origin : endpoint.origin, listed != nullptr);
+    const HeldFacts* const known = facts(endpoint, protocol);
+    held_.push_back(known ? *known : new_facts(endpoint, protocol));
     if (!known) ++fresh_;
-    if (known) {
-      held_.push_back(*known);
-    } else {
-      HeldFacts facts{held.address, held.port, protocol, {}, state_.claims.now() - 1, now_, {}, {}};
-      facts.absences.mass = ground_.mass;
-      if (listed_absent()) facts.absences.add(state_.settings, now_);
-      held_.push_back(std::move(facts));
+    return held_.back().verdict;
+  }
+
+  HeldFacts new_facts(const Endpoint& endpoint, Protocol protocol) const {
+    HeldFacts facts;
+    facts.address = endpoint.address;
+    facts.port = endpoint.port;
+    facts.protocol = protocol;
+    facts.gone_at = state_.claims.now() - 1;
+    facts.since = now_;
+    facts.absences.mass = ground_.mass;
+    if (listed_absent()) facts.absences.add(state_.settings, now_);
+    if (endpoint.held && !endpoint.doubted) {  // restored
+      facts.verdict = Verdict::alive;
+      facts.words = Text("found alive in an earlier life");
     }
-    if (reason_.empty()) reason_ = reason(held.origin, listed != nullptr);
+    return facts;
   }
 
   // A list in doubt (an older answer) is no repetition of anything.
@@ -273,7 +264,7 @@ class Judge {
 
   Guard::State& state_;
   Entry& entry_;
-  const ServicePtr& said_;
+  ServicePtr said_;
   const Ground& ground_;
   TimePoint now_;
   std::vector<HeldFacts> held_;
@@ -292,16 +283,28 @@ void for_each_held(const ServicePtr& service, Work work) {
   }
 }
 
-void index(Guard::State& state, const ServiceKey* key, const std::vector<HeldFacts>& before,
-           const std::vector<HeldFacts>& after) {
-  for (const HeldFacts& facts : before) {
-    const auto hash = endpoint_hash(facts.address, facts.port, facts.protocol);
-    auto [at, last] = state.holders.equal_range(hash);
+// An endpoint of two pools has two items.
+void index(Guard::State& state, const ServiceKey* key, const ServicePtr& before,
+           const ServicePtr& after) {
+  for_each_suspect(before.get(), [&](const Endpoint& one, Protocol protocol) {
+    auto [at, last] = state.suspected.equal_range(endpoint_hash(one.address, one.port, protocol));
     at = std::find_if(at, last, [&](const auto& item) { return item.second == key; });
-    if (at != last) state.holders.erase(at);
-  }
-  for (const HeldFacts& facts : after) {
-    state.holders.emplace(endpoint_hash(facts.address, facts.port, facts.protocol), key);
+    if (at != last) state.suspected.erase(at);
+  });
+  for_each_suspect(after.get(), [&](const Endpoint& one, Protocol protocol) {
+    state.suspected.emplace(endpoint_hash(one.address, one.port, protocol), key);
+  });
+}
+
+void note_newcomers(Guard::State& state, const ServiceKey& key, Entry& entry, const Service* after,
+                    bool fresh, TimePoint now) {
+  const bool some = after && has_newcomers(*after);
+  if (some && (fresh || !entry.newcomers)) entry.newcomers = now;
+  if (some) {
+    state.newcomers.insert(key);
+  } else if (std::exchange(entry.newcomers, std::nullopt)) {
+    state.newcomers.erase(key);
+    ++state.suspects_revision;
   }
 }
 
@@ -311,8 +314,8 @@ void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const Serv
             const ServicePtr& after, bool was_held, bool was_absent, std::size_t fresh,
             TimePoint now) {
   const bool held = entry.hold != nullptr;
+  if (held || was_held || entry.newcomers) ++state.suspects_revision;
   if (held || was_held) {
-    ++state.holds_revision;
     for_each_held(after, [&](const Endpoint& one) { state.claims.hold(one, +1); });
     for_each_held(before, [&](const Endpoint& one) { state.claims.hold(one, -1); });
   }
@@ -339,16 +342,15 @@ std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, const
   Entry& entry = place->second;
   const ServicePtr admitted = entry.admitted;
   const bool was_held = entry.hold != nullptr, was_absent = entry.absent;
-  const std::vector<HeldFacts> facts = was_held ? entry.hold->endpoints : std::vector<HeldFacts>{};
   state.claim(entry, said);
   Judge judge(state, entry, said, ground, now);
   const ServicePtr after = judge.judge(before ? before : admitted);
   entry.said = said;
   if (ground.update) state.set_restored(key, entry, false);
-  const std::vector<HeldFacts> none;
-  index(state, &place->first, facts, entry.hold ? entry.hold->endpoints : none);
+  note_newcomers(state, key, entry, after.get(), from_older_answer(ground), now);
   follow(state, key, entry, admitted, after, was_held, was_absent, judge.fresh(), now);
   const bool changed = !admitted != !after || (admitted && after && !(*admitted == *after));
+  if (changed) index(state, &place->first, admitted, after);
   entry.admitted = changed ? after : admitted;
   if (!entry.admitted) state.entries.erase(key);
   if (!changed) return std::nullopt;

@@ -80,21 +80,23 @@ struct Guard::State {
     std::unique_ptr<HoldBook> hold;  // none: nothing is held
     bool absent = false;             // the whole service is held
     bool restored = false;           // of an earlier life, not judged in this one yet
+    // Since when endpoints of it are known from an older answer only; the latest of them counts.
+    std::optional<TimePoint> newcomers;
   };
 
   std::string source;
   GuardSettings settings;
   bool complete = false;
   std::map<ServiceKey, Entry> entries;
-  std::set<ServiceKey> held, restored;  // the entries with a hold, and those with the flag
-  std::size_t endpoints = 0;            // admitted, in all pools
+  std::set<ServiceKey> held, restored, newcomers;  // the entries with a hold, or so marked
+  std::size_t endpoints = 0;                       // admitted, in all pools
   AccidentWatch accident;
   Claims claims;
   Burst burst;
-  // Of every held endpoint: which services hold it. The key points into `entries`.
-  std::unordered_multimap<std::uint64_t, const ServiceKey*> holders;
+  // Of every held or doubted endpoint: whose it is. The key points into `entries`.
+  std::unordered_multimap<std::uint64_t, const ServiceKey*> suspected;
   std::vector<HoldNews> news;
-  std::uint64_t holds_revision = 0;
+  std::uint64_t suspects_revision = 0;
 
   void claim(Entry& entry, const ServicePtr& said);
   void set_restored(const ServiceKey& key, Entry& entry, bool restored);
@@ -109,7 +111,24 @@ struct Ground {
   bool accepted = false;   // by an operator: whatever is held
   bool mass = false;       // what becomes held by this is beyond the thresholds
   std::string reason;      // of what becomes held; "": found from the update
+  const std::vector<Evidence>* evidence = nullptr;
 };
+
+// What only an older answer lists (design.md 4.10).
+bool from_older_answer(const Ground& ground);
+// `said`, with the endpoints marked that are to be used last, given what was admitted `before`.
+ServicePtr mark_newcomers(const ServicePtr& said, const Service* before, const Ground& ground);
+bool has_newcomers(const Service& service);
+
+template <class Work>
+void for_each_suspect(const Service* service, Work work) {
+  if (!service) return;
+  for (const Pool& pool : service->pools) {
+    for (const Endpoint& endpoint : pool.endpoints) {
+      if (endpoint.held || endpoint.doubted) work(endpoint, pool.protocol);
+    }
+  }
+}
 
 // What a service is admitted as, given what the source says of it (nullptr: absent), and the hold
 // of what is kept. `before`: what was admitted, if it is not the entry's own value. nullopt: what

@@ -20,7 +20,7 @@ class Prober {
   // Called with each new socket before it connects (the agent's own sockets bypass the hook);
   // false: the probe is not made.
   using Prepare = std::function<bool(int fd)>;
-  using Report = std::function<void(const Finding&)>;
+  using Report = std::function<void(const Evidence&)>;
 
   Prober(boost::asio::io_context& loop, ProbeSettings settings, Prepare prepare, Report report);
   ~Prober();

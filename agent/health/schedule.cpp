@@ -100,8 +100,8 @@ void ProbeSchedule::remember(const Key& key) {
   reached_order_.pop_front();
 }
 
-std::optional<Finding> ProbeSchedule::finish(const ProbeTarget& target, const ProbeOutcome& outcome,
-                                             TimePoint now) {
+std::optional<Evidence> ProbeSchedule::finish(const ProbeTarget& target,
+                                              const ProbeOutcome& outcome, TimePoint now) {
   const Key key = key_of(target);
   if (flying_.erase(key) == 0) return std::nullopt;
   --in_flight_;
@@ -119,9 +119,9 @@ std::optional<Finding> ProbeSchedule::finish(const ProbeTarget& target, const Pr
   return judge(entry, outcome);
 }
 
-Finding ProbeSchedule::judge(const Entry& entry, const ProbeOutcome& outcome) {
+Evidence ProbeSchedule::judge(const Entry& entry, const ProbeOutcome& outcome) {
   const bool tcp = entry.target.protocol == Protocol::tcp;
-  Finding finding{entry.target, Verdict::unknown, {}};
+  Evidence finding{entry.target.address, entry.target.port, entry.target.protocol, {}, {}};
   switch (outcome.kind) {
     case ProbeOutcome::Kind::answered:
       finding.verdict = Verdict::alive;

@@ -31,12 +31,6 @@ struct ProbeOutcome {
   std::chrono::milliseconds took{0};  // answered
 };
 
-struct Finding {
-  ProbeTarget target;
-  Verdict verdict = Verdict::unknown;
-  std::string words;
-};
-
 class ProbeSchedule {
  public:
   // `chance` gives numbers from 0 to 1, 1 excluded.
@@ -47,8 +41,8 @@ class ProbeSchedule {
   // What to probe now: due, within the rate, and within the number in flight. SCTP never is.
   std::vector<ProbeTarget> take(TimePoint now);
   // The end of a probe that take() gave. nullopt: nothing to tell yet, or not held any more.
-  std::optional<Finding> finish(const ProbeTarget& target, const ProbeOutcome& outcome,
-                                TimePoint now);
+  std::optional<Evidence> finish(const ProbeTarget& target, const ProbeOutcome& outcome,
+                                 TimePoint now);
   // When take() has something next; nullopt: when a probe ends, or a target comes.
   std::optional<TimePoint> next(TimePoint now) const;
 
@@ -70,7 +64,7 @@ class ProbeSchedule {
   void refill(TimePoint now);
   bool reached(const Key& key) const { return reached_.contains(key); }
   void remember(const Key& key);
-  Finding judge(const Entry& entry, const ProbeOutcome& outcome);
+  Evidence judge(const Entry& entry, const ProbeOutcome& outcome);
 
   ProbeSettings settings_;
   std::function<double()> chance_;

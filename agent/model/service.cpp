@@ -73,4 +73,27 @@ std::string Identity::to_string() const {
   return text;
 }
 
+std::string_view to_string(TrafficPolicy policy) {
+  return policy == TrafficPolicy::local ? "local" : "cluster";
+}
+
+const Pool* counterpart(const Service* service, const Pool& pool) {
+  if (!service) return nullptr;
+  const auto found = std::find_if(service->pools.begin(), service->pools.end(),
+                                  [&](const Pool& one) { return one.key() == pool.key(); });
+  return found == service->pools.end() ? nullptr : &*found;
+}
+
+bool before_in_order(const Endpoint& a, const Endpoint& b) {
+  return std::tie(a.address, a.port) < std::tie(b.address, b.port);
+}
+
+const Endpoint* find_endpoint(const Pool* pool, const Endpoint& like) {
+  if (!pool) return nullptr;
+  const auto found =
+      std::lower_bound(pool->endpoints.begin(), pool->endpoints.end(), like, before_in_order);
+  const bool there = found != pool->endpoints.end() && !before_in_order(like, *found);
+  return there ? &*found : nullptr;
+}
+
 }  // namespace holdfast

@@ -11,10 +11,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "agent/model/address.h"
 #include "holdfast/abi/frontend.h"
+#include "holdfast/abi/names.h"
 #include "holdfast/abi/pool.h"
 
 namespace holdfast {
@@ -67,7 +69,8 @@ struct Endpoint {
   bool ready = true;
   bool serving = true;
   bool terminating = false;
-  bool held = false;  // set by the guard: kept against what its source says
+  bool held = false;     // set by the guard: kept against what its source says
+  bool doubted = false;  // set by the guard: used last, see agent/model/picked.h
   Identity identity;
   Text node;
   Text zone;
@@ -76,15 +79,26 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
-// The endpoints behind one service port, one family. Several frontends share a pool.
+enum class TrafficPolicy : std::uint8_t {
+  cluster = HF_TRAFFIC_CLUSTER,
+  local = HF_TRAFFIC_LOCAL,
+};
+
+std::string_view to_string(TrafficPolicy policy);  // "cluster", "local"
+
+// The endpoints behind one service port, one family, one traffic policy. Several frontends share a
+// pool.
 struct Pool {
   std::string port_name;  // as in the Service; may be ""
   std::uint16_t service_port = 0;
   Protocol protocol = Protocol::tcp;
-  std::uint8_t family = 4;          // of the frontends, 4 or 6
+  std::uint8_t family = 4;  // of the frontends, 4 or 6
+  TrafficPolicy traffic = TrafficPolicy::cluster;
   std::vector<Frontend> frontends;  // sorted, unique
   std::vector<Endpoint> endpoints;  // sorted by address and port, unique
 
+  // What makes it the same pool of its service over time, and the order among them.
+  auto key() const { return std::tie(service_port, protocol, family, traffic); }
   bool operator==(const Pool&) const = default;
 };
 
@@ -102,10 +116,16 @@ struct Service {
   std::int64_t created_at = 0;  // seconds since the epoch (creationTimestamp); 0: not known
   Text origin;                  // the file its Service object was read from
   ServicePolicy policy;
-  std::vector<Pool> pools;  // sorted by (service_port, protocol, family)
+  std::vector<Pool> pools;  // sorted by key(), unique
 
   bool operator==(const Service&) const = default;
 };
+
+// The pool of `service` that is the same as `pool` of another generation; nullptr: none.
+const Pool* counterpart(const Service* service, const Pool& pool);
+// By address and port; `pool` may be nullptr.
+const Endpoint* find_endpoint(const Pool* pool, const Endpoint& like);
+bool before_in_order(const Endpoint& a, const Endpoint& b);  // as Pool::endpoints are sorted
 
 // The unit of change: one service, shared by pointer between generations.
 using ServicePtr = std::shared_ptr<const Service>;

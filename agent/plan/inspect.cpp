@@ -39,6 +39,8 @@ std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, s
     view.endpoint.serving = info & HF_SLOT_SERVING;
     view.endpoint.terminating = info & HF_SLOT_TERMINATING;
     view.endpoint.held = view.state == HF_MEMBER_HELD;
+    view.endpoint.doubted = info & HF_SLOT_DOUBTED;
+    view.picked = slot < pool.first_slot + pool.selectable;
   }
   std::vector<EndpointView> result;
   result.reserve(members.size());
@@ -63,6 +65,7 @@ PoolView pool_of(const Image& image, std::uint32_t id) {
   view.pool.service_port = __builtin_bswap16(name.port);
   view.pool.protocol = static_cast<Protocol>(name.protocol);
   view.pool.family = name.family;
+  view.pool.traffic = static_cast<TrafficPolicy>(name.traffic);
   view.endpoints =
       members_of(image, view, view.selectable + hf_policy_tail(words.policy), view.pool.protocol);
   return view;
@@ -103,15 +106,23 @@ std::vector<ServiceView> services_of(const Image& image) {
   }
   std::vector<ServiceView> result;
   for (auto& [id, view] : services) {
-    std::sort(view.pools.begin(), view.pools.end(), [](const PoolView& a, const PoolView& b) {
-      return std::tie(a.pool.service_port, a.pool.protocol, a.pool.family) <
-             std::tie(b.pool.service_port, b.pool.protocol, b.pool.family);
-    });
+    std::sort(view.pools.begin(), view.pools.end(),
+              [](const PoolView& a, const PoolView& b) { return a.pool.key() < b.pool.key(); });
     result.push_back(std::move(view));
   }
   std::sort(result.begin(), result.end(),
             [](const ServiceView& a, const ServiceView& b) { return a.key < b.key; });
   return result;
+}
+
+hf_endpoint_stats since_base(const hf_endpoint_stats& stats, const hf_endpoint_name& name) {
+  hf_endpoint_stats own = stats;
+  own.connects -= name.base_connects;
+  own.closes -= name.base_closes;
+  own.established -= name.base_established;
+  own.failures -= name.base_failures;
+  own.abandoned -= name.base_abandoned;
+  return own;
 }
 
 ServicePtr to_service(const ServiceView& view) {
@@ -152,12 +163,12 @@ std::vector<EndpointTotals> endpoints_of(const Image& image) {
       // Beyond the end: zero, as all counters are in a new set.
       const hf_endpoint_stats stats =
           id < image.stats.size() ? image.stats[id] : hf_endpoint_stats{};
-      const hf_endpoint_name& base = image.endpoint_names[id];
-      total.connects = stats.connects - base.base_connects;
-      total.in_flight = stats.connects - stats.closes - (base.base_connects - base.base_closes);
-      total.failures = stats.failures - base.base_failures;
-      total.last_error = total.failures ? failure_text(stats.last_failure) : "";
-      total.srtt_us = stats.established != base.base_established ? stats.srtt_us : 0;
+      const hf_endpoint_stats own = since_base(stats, image.endpoint_names[id]);
+      total.connects = own.connects;
+      total.in_flight = own.connects - own.closes;
+      total.failures = own.failures;
+      total.last_error = own.failures ? failure_text(own.last_failure) : "";
+      total.srtt_us = own.established ? own.srtt_us : 0;
     }
     result.push_back(std::move(total));
   }

@@ -18,6 +18,7 @@ struct EndpointView {
   Protocol protocol = Protocol::tcp;
   hf_member_state state = HF_MEMBER_ACTIVE;
   std::uint32_t slots = 0;  // how many of the pool's slots name it
+  bool picked = false;      // by new connects
 };
 
 struct PoolView {
@@ -53,6 +54,9 @@ struct EndpointTotals {  // of one endpoint id, over all services
 
 std::vector<ServiceView> services_of(const Image& image);      // sorted by key
 std::vector<EndpointTotals> endpoints_of(const Image& image);  // sorted by address, port, protocol
+
+// What was counted of this incarnation of an endpoint.
+hf_endpoint_stats since_base(const hf_endpoint_stats& stats, const hf_endpoint_name& name);
 
 // The view as a desired service again (origin and creation time are not in the maps): a returning
 // daemon starts from it where the maps are newer than the snapshot.

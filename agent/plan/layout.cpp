@@ -4,22 +4,17 @@
 #include <algorithm>
 #include <numeric>
 
+#include "agent/model/picked.h"
+
 namespace holdfast {
 namespace {
-
-bool ready(const Endpoint& endpoint) {
-  return endpoint.ready && !endpoint.terminating && endpoint.weight > 0;
-}
-
-bool last_resort(const Endpoint& endpoint) {
-  return endpoint.serving && endpoint.terminating && endpoint.weight > 0;
-}
 
 std::uint32_t info_of(const Endpoint& endpoint, hf_member_state state) {
   std::uint32_t info = endpoint.weight & HF_SLOT_WEIGHT_MASK;
   if (endpoint.ready) info |= HF_SLOT_READY;
   if (endpoint.serving) info |= HF_SLOT_SERVING;
   if (endpoint.terminating) info |= HF_SLOT_TERMINATING;
+  if (endpoint.doubted) info |= HF_SLOT_DOUBTED;
   return info | static_cast<std::uint32_t>(state) << HF_SLOT_STATE_SHIFT;
 }
 
@@ -55,19 +50,17 @@ std::vector<std::uint32_t> repeats(const std::vector<std::uint32_t>& weights, st
 
 SlotLayout lay_out(const Pool& pool, Precision precision) {
   const auto& endpoints = pool.endpoints;
-  const bool any_ready = std::any_of(endpoints.begin(), endpoints.end(), ready);
-  std::vector<std::uint32_t> picked, rest, weights;
+  const std::vector<bool> take = picked(pool);
+  std::vector<std::uint32_t> chosen, rest, weights;
   for (std::uint32_t index = 0; index < endpoints.size(); ++index) {
-    const Endpoint& endpoint = endpoints[index];
-    const bool take = any_ready ? ready(endpoint) : last_resort(endpoint);
-    (take ? picked : rest).push_back(index);
-    if (take) weights.push_back(endpoint.weight);
+    (take[index] ? chosen : rest).push_back(index);
+    if (take[index]) weights.push_back(endpoints[index].weight);
   }
   SlotLayout layout;
   const auto slots = repeats(weights, most_slots(weights.size(), precision));
-  for (std::size_t one = 0; one < picked.size(); ++one) {
-    const Endpoint& endpoint = endpoints[picked[one]];
-    layout.members.insert(layout.members.end(), slots[one], picked[one]);
+  for (std::size_t one = 0; one < chosen.size(); ++one) {
+    const Endpoint& endpoint = endpoints[chosen[one]];
+    layout.members.insert(layout.members.end(), slots[one], chosen[one]);
     layout.infos.insert(layout.infos.end(), slots[one],
                         info_of(endpoint, state_of(endpoint, true)));
   }

@@ -20,8 +20,7 @@ struct SlotLayout {
 // where that is more than its share.
 enum class Precision { fine, coarse };
 
-// Ready endpoints are picked; where none is left, those that still serve while terminating
-// (KEP-1672). Weights become repeats. Every endpoint is listed, the ones not picked in the tail.
+// Weights become repeats. Every endpoint is listed, those that are not picked() in the tail.
 SlotLayout lay_out(const Pool& pool, Precision precision = Precision::fine);
 
 }  // namespace holdfast

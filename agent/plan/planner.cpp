@@ -32,7 +32,7 @@ EndpointKey key_of(const hf_endpoint& endpoint, const hf_endpoint_name& name) {
 }
 
 PoolKey key_of(const Pool& pool) {
-  return {pool.service_port, pool.protocol, pool.family};
+  return pool.key();
 }
 
 Planner::State::State(Capacity room)
@@ -173,6 +173,13 @@ Diff Planner::collect(const StatsOf& stats) {
   }
   for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
   return diff;
+}
+
+std::optional<std::uint32_t> Planner::id_of(const IpAddress& address, std::uint16_t port,
+                                            Protocol protocol, const Identity& identity) const {
+  const auto known = state_->endpoint_by_key.find({address, port, protocol, identity});
+  if (known == state_->endpoint_by_key.end()) return std::nullopt;
+  return known->second;
 }
 
 bool Planner::draining() const {

@@ -59,6 +59,9 @@ class Planner {
   Diff collect(const StatsOf& stats);
   bool draining() const;
 
+  std::optional<std::uint32_t> id_of(const IpAddress& address, std::uint16_t port,
+                                     Protocol protocol, const Identity& identity) const;
+
   // What the maps should hold now (without stats): what read-back compares with.
   const Image& expected() const;
   Usage usage() const;

@@ -30,7 +30,8 @@ struct EndpointKeyHash {
 EndpointKey key_of(const Endpoint& endpoint, Protocol protocol);
 EndpointKey key_of(const hf_endpoint& endpoint, const hf_endpoint_name& name);
 
-using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t>;  // port, protocol, family
+// Port, protocol, family.
+using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t, TrafficPolicy>;
 PoolKey key_of(const Pool& pool);
 
 struct PoolRecord {

@@ -99,6 +99,7 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   plan.name.protocol = static_cast<__u8>(pool.protocol);
   plan.name.family = pool.family;
   plan.name.port_name = text(pool.port_name);
+  plan.name.traffic = static_cast<__u32>(pool.traffic);
   plan.ids.reserve(pool.endpoints.size());
   for (const Endpoint& one : pool.endpoints) plan.ids.push_back(endpoint(one, pool.protocol));
   std::vector<std::uint32_t> members = plan.ids;

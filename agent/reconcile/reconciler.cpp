@@ -163,6 +163,16 @@ bool Reconciler::draining() const {
   return planner_->draining();
 }
 
+std::optional<hf_endpoint_stats> Reconciler::traffic(const IpAddress& address, std::uint16_t port,
+                                                     Protocol protocol, const Identity& identity) {
+  const auto id = planner_->id_of(address, port, protocol, identity);
+  if (!id) return std::nullopt;
+  auto stats = dataplane_.stats(*id);
+  if (!stats) return std::nullopt;
+  const auto& names = planner_->expected().endpoint_names;
+  return since_base(*stats, *id < names.size() ? names[*id] : hf_endpoint_name{});
+}
+
 Result<std::vector<Difference>> Reconciler::differences() {
   auto actual = dataplane_.observe();
   if (!actual) return tl::unexpected(actual.error());

@@ -54,6 +54,11 @@ class Reconciler {
   Result<> collect();
   bool draining() const;
 
+  // What this node's workloads did with an endpoint, counted since it was one; nullopt: it is not
+  // in the maps.
+  std::optional<hf_endpoint_stats> traffic(const IpAddress& address, std::uint16_t port,
+                                           Protocol protocol, const Identity& identity);
+
   Result<std::vector<Difference>> differences();  // desired against maps, by system call
   Result<std::size_t> verify();                   // and mends; how many it mended
 

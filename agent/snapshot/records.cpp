@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/snapshot/records.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace holdfast::snapshot {
 namespace {
 
-enum EndpointBits : std::uint8_t { kReady = 1, kServing = 2, kTerminating = 4, kHeld = 8 };
-enum EntryBits : std::uint8_t { kAbsent = 1, kRejected = 2 };
+enum EndpointBits : std::uint8_t {
+  kReady = 1,
+  kServing = 2,
+  kTerminating = 4,
+  kHeld = 8,
+  kDoubted = 16
+};
+// kLocal: the pools of its cluster IPs are local; those of its other addresses never are.
+enum EntryBits : std::uint8_t { kAbsent = 1, kRejected = 2, kLocal = 4 };
 
 constexpr std::uint16_t kEndpointBytes = 16 + 2 + 2 + 1 + 16 + 3 * 4;
 constexpr std::uint16_t kFrontendBytes = 16 + 2 + 1 + 1;
@@ -45,9 +53,10 @@ void put(Writer& writer, const Endpoint& endpoint) {
   writer.raw(endpoint.address.bytes.data(), endpoint.address.bytes.size());
   writer.number(endpoint.port);
   writer.number(endpoint.weight);
-  writer.number(static_cast<std::uint8_t>(
-      (endpoint.ready ? kReady : 0) | (endpoint.serving ? kServing : 0) |
-      (endpoint.terminating ? kTerminating : 0) | (endpoint.held ? kHeld : 0)));
+  writer.number(
+      static_cast<std::uint8_t>((endpoint.ready ? kReady : 0) | (endpoint.serving ? kServing : 0) |
+                                (endpoint.terminating ? kTerminating : 0) |
+                                (endpoint.held ? kHeld : 0) | (endpoint.doubted ? kDoubted : 0)));
   writer.raw(endpoint.identity.bytes.data(), endpoint.identity.bytes.size());
   for (const Text* text : {&endpoint.node, &endpoint.zone, &endpoint.origin}) writer.text(*text);
 }
@@ -62,6 +71,7 @@ Endpoint get_endpoint(Reader& reader) {
   endpoint.serving = bits & kServing;
   endpoint.terminating = bits & kTerminating;
   endpoint.held = bits & kHeld;
+  endpoint.doubted = bits & kDoubted;
   reader.raw(endpoint.identity.bytes.data(), endpoint.identity.bytes.size());
   for (Text* text : {&endpoint.node, &endpoint.zone, &endpoint.origin}) *text = reader.interned();
   return endpoint;
@@ -134,12 +144,20 @@ void put(Writer& writer, const GuardMemory::Entry& entry) {
   writer.text(service.origin);
   writer.number(static_cast<std::uint8_t>(service.policy.no_endpoints));
   writer.number(static_cast<std::uint8_t>(service.policy.guard));
-  writer.number(
-      static_cast<std::uint8_t>((entry.absent ? kAbsent : 0) | (entry.rejected ? kRejected : 0)));
+  const bool local = std::any_of(service.pools.begin(), service.pools.end(), [](const Pool& pool) {
+    return pool.traffic == TrafficPolicy::local;
+  });
+  writer.number(static_cast<std::uint8_t>((entry.absent ? kAbsent : 0) |
+                                          (entry.rejected ? kRejected : 0) | (local ? kLocal : 0)));
   writer.number(static_cast<std::uint32_t>(service.pools.size()));
   for (const Pool& pool : service.pools) {
     writer.record([&] { put(writer, pool); });
   }
+}
+
+bool serves_cluster_ip(const Pool& pool) {
+  return std::any_of(pool.frontends.begin(), pool.frontends.end(),
+                     [](const Frontend& one) { return one.kind == FrontendKind::cluster_ip; });
 }
 
 GuardMemory::Entry get_entry(Reader& reader, Dialect dialect) {
@@ -157,6 +175,9 @@ GuardMemory::Entry get_entry(Reader& reader, Dialect dialect) {
   for (std::uint32_t left = reader.count(kLeastPool); left > 0 && reader.good(); --left) {
     record(reader, dialect,
            [&](Reader& part) { service.pools.push_back(get_pool(part, dialect)); });
+  }
+  for (Pool& pool : service.pools) {
+    if ((bits & kLocal) && serves_cluster_ip(pool)) pool.traffic = TrafficPolicy::local;
   }
   return {std::make_shared<const Service>(std::move(service)), (bits & kAbsent) != 0,
           (bits & kRejected) != 0};

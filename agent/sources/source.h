@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,10 @@ class Source {
   // Evidence that flows back: the guard holds something of this source. It then asks again by
   // itself until nothing is held (design.md 4.10). Sources that always say all they know ignore it.
   virtual void doubt(bool /*held*/) {}
+  // The same, by parts: those of which something is held that is not decided about. What vanished
+  // and is none of them is over. Called while parts of
+  // the source are in doubt.
+  virtual void undecided(const std::set<std::string>& /*origins*/) {}
   // What the next life needs to reach the control plane and to know it again (one line of JSON);
   // kept in the snapshot. "": nothing.
   virtual std::string memory() const { return ""; }

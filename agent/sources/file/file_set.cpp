@@ -98,9 +98,19 @@ bool FileSet::vanish(File& file) {
   return true;
 }
 
+bool FileSet::forget_vanished(const std::set<std::string>& undecided) {
+  if (undecided.contains("")) return false;
+  const auto over = [&](const auto& file) {
+    return !file.second.present && !undecided.contains(file.first);
+  };
+  if (std::erase_if(files_, over) == 0) return false;
+  news_ = true;
+  return true;
+}
+
 std::optional<SourceUpdate> FileSet::observe(
     const std::map<std::string, Result<std::string>>& files, const std::string& listing_error) {
-  bool changed = first_ || listing_error != listing_error_;
+  bool changed = std::exchange(news_, false) || listing_error != listing_error_;
   listing_error_ = listing_error;
   for (const auto& [path, content] : files) changed = take(path, content) || changed;
   for (auto& [path, file] : files_) {
@@ -139,7 +149,6 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
     if (!now.contains(key)) update.changes.push_back({key, nullptr, false});
   }
   last_ = std::move(now);
-  first_ = false;
   doubts_ = update.doubts;
   return update;
 }

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class FileSet {
   std::optional<SourceUpdate> observe(const std::map<std::string, Result<std::string>>& files,
                                       const std::string& listing_error);
   bool doubtful() const { return !doubts_.empty(); }
+  // A file that vanished is in doubt while something of it is held that nobody has decided about:
+  // `undecided` names such files, "" any. True: the next observe() has something to tell.
+  bool forget_vanished(const std::set<std::string>& undecided);
 
  private:
   struct File {
@@ -48,7 +52,7 @@ class FileSet {
   std::map<std::string, File> files_;
   std::map<ServiceKey, ServicePtr> last_;
   std::vector<Doubt> doubts_;
-  bool first_ = true;
+  bool news_ = true;  // to tell, though no file changes
   std::string listing_error_;
   std::uint64_t revision_ = 0;
 };

@@ -83,6 +83,11 @@ SourceStatus FileSource::status() const {
   return status_;
 }
 
+// Told on the next reading: whoever calls this is in the middle of an update.
+void FileSource::undecided(const std::set<std::string>& origins) {
+  if (running_ && files_.forget_vanished(origins)) settle();
+}
+
 // Watches the directory, never the file: a replaced file has a new inode. And what is above it, for
 // the day the directory itself is replaced, or made at all. Adding a watch that exists changes
 // nothing.

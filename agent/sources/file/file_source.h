@@ -26,6 +26,7 @@ class FileSource : public Source {
   void start(Sink sink) override;
   void stop() override;
   SourceStatus status() const override;
+  void undecided(const std::set<std::string>& origins) override;
 
  private:
   template <class Act>

@@ -168,44 +168,69 @@ void Assembler::touch_loops(const Address& frontend) {
   }
 }
 
+Assembler::Frontends Assembler::frontends_of(const ServiceObject& object, const ServicePort& port,
+                                             std::uint8_t family) const {
+  Frontends result;
+  const auto add = [family](std::vector<Frontend>& to, const IpAddress& address,
+                            std::uint16_t number, FrontendKind kind) {
+    if (address.family() == family && number) to.push_back({address, number, kind, false});
+  };
+  auto &inner = result.internal, &outer = result.external;
+  for (const auto& one : object.cluster_ips) add(inner, one, port.port, FrontendKind::cluster_ip);
+  for (const auto& one : object.external_ips) add(outer, one, port.port, FrontendKind::external_ip);
+  for (const auto& one : object.load_balancer_ips)
+    add(outer, one, port.port, FrontendKind::load_balancer);
+  if (!inner.empty() && port.node_port) {
+    for (const auto& [one, count] : node_addresses_)
+      add(outer, one, port.node_port, FrontendKind::node_port);
+    const IpAddress loopback = *IpAddress::parse(family == 4 ? "127.0.0.1" : "::1");
+    outer.push_back({loopback, port.node_port, FrontendKind::node_port, true});
+  }
+  return result;
+}
+
+namespace {
+
+bool same_address(const Frontend& a, const Frontend& b) {
+  return a.address == b.address && a.port == b.port && a.host_scope == b.host_scope;
+}
+
+// An address that is listed twice, as another kind, is one frontend: of its first kind.
+void sort_unique(std::vector<Frontend>& frontends) {
+  std::sort(frontends.begin(), frontends.end());
+  frontends.erase(std::unique(frontends.begin(), frontends.end(), same_address), frontends.end());
+}
+
+}  // namespace
+
+// internalTrafficPolicy is about the cluster's own addresses. What comes to the others from within
+// the cluster is subject to no policy, as if it had gone out and come in again (as kube-proxy has
+// it, whatever externalTrafficPolicy says).
 std::vector<Pool> Assembler::pools_of(const ServiceObject& object) const {
   std::vector<Pool> pools;
   for (const ServicePort& port : object.ports) {
     for (const std::uint8_t family : {std::uint8_t{4}, std::uint8_t{6}}) {
-      Pool pool;
-      pool.port_name = port.name;
-      pool.service_port = port.port;
-      pool.protocol = port.protocol;
-      pool.family = family;
-      const auto add = [&](const IpAddress& address, std::uint16_t number, FrontendKind kind) {
-        if (address.family() == family && number)
-          pool.frontends.push_back({address, number, kind, false});
+      Frontends frontends = frontends_of(object, port, family);
+      const auto add = [&](TrafficPolicy traffic, std::vector<Frontend> of) {
+        if (of.empty()) return;
+        sort_unique(of);
+        pools.push_back({port.name, port.port, port.protocol, family, traffic, std::move(of), {}});
       };
-      for (const auto& one : object.cluster_ips) add(one, port.port, FrontendKind::cluster_ip);
-      const bool served = !pool.frontends.empty();
-      for (const auto& one : object.external_ips) add(one, port.port, FrontendKind::external_ip);
-      for (const auto& one : object.load_balancer_ips)
-        add(one, port.port, FrontendKind::load_balancer);
-      if (served && port.node_port) {
-        for (const auto& [one, count] : node_addresses_)
-          add(one, port.node_port, FrontendKind::node_port);
-        const IpAddress loopback = *IpAddress::parse(family == 4 ? "127.0.0.1" : "::1");
-        pool.frontends.push_back({loopback, port.node_port, FrontendKind::node_port, true});
+      auto &inner = frontends.internal, &outer = frontends.external;
+      if (object.local_only) {
+        std::erase_if(outer, [&](const Frontend& one) {
+          return std::any_of(inner.begin(), inner.end(),
+                             [&](const Frontend& other) { return same_address(one, other); });
+        });
+        add(TrafficPolicy::local, std::move(inner));
+      } else {
+        outer.insert(outer.end(), inner.begin(), inner.end());
       }
-      std::sort(pool.frontends.begin(), pool.frontends.end());
-      // An address that is listed twice, as another kind, is one frontend: of its first kind.
-      const auto same = [](const Frontend& a, const Frontend& b) {
-        return a.address == b.address && a.port == b.port && a.host_scope == b.host_scope;
-      };
-      pool.frontends.erase(std::unique(pool.frontends.begin(), pool.frontends.end(), same),
-                           pool.frontends.end());
-      if (!pool.frontends.empty()) pools.push_back(std::move(pool));
+      add(TrafficPolicy::cluster, std::move(outer));
     }
   }
-  std::sort(pools.begin(), pools.end(), [](const Pool& a, const Pool& b) {
-    return std::tie(a.service_port, a.protocol, a.family) <
-           std::tie(b.service_port, b.protocol, b.family);
-  });
+  std::sort(pools.begin(), pools.end(),
+            [](const Pool& a, const Pool& b) { return a.key() < b.key(); });
   return pools;
 }
 
@@ -254,14 +279,16 @@ void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object,
   const auto target = port_of(slice, pool);
   if (!target) return;
   for (const SliceEndpoint& one : slice.endpoints) {
-    if (object.local_only && one.node.get() != node_.name) continue;
+    if (pool.traffic == TrafficPolicy::local && one.node.get() != node_.name) continue;
     for (const IpAddress& address : one.addresses) {
       if (frontends_.contains({address, *target, pool.protocol})) {
-        problems.push_back(
-            {slice.origin.get(), one.place.line, one.place.column,
-             "EndpointSlice " + ServiceKey{slice.name_space, slice.name}.to_string(),
-             fmt::format("endpoint {} is a service's own address: a loop; it is left out",
-                         format_host_port(address, *target))});
+        Problem loop{slice.origin.get(), one.place.line, one.place.column,
+                     "EndpointSlice " + ServiceKey{slice.name_space, slice.name}.to_string(),
+                     fmt::format("endpoint {} is a service's own address: a loop; it is left out",
+                                 format_host_port(address, *target))};
+        // Said once, of however many pools.
+        if (std::find(problems.begin(), problems.end(), loop) == problems.end())
+          problems.push_back(std::move(loop));
         continue;
       }
       Endpoint endpoint = endpoint_of(slice, object, one, address, *target);

@@ -48,7 +48,13 @@ class Assembler {
     std::vector<Address> frontends;  // as counted in frontends_
   };
 
+  struct Frontends {
+    std::vector<Frontend> internal, external;  // the cluster's own addresses, and the others
+  };
+
   static Prefix prefix_of(const IpAddress& address);
+  Frontends frontends_of(const ServiceObject& object, const ServicePort& port,
+                         std::uint8_t family) const;
   std::vector<Pool> pools_of(const ServiceObject& object) const;
   void count_frontends(Known& known);
   void drop_frontends(const Known& known);

@@ -35,7 +35,7 @@ struct ServiceObject {
   Place place;
   std::int64_t created_at = 0;
   bool ours = true;         // false: headless, ExternalName, or labelled for another proxy
-  bool local_only = false;  // internalTrafficPolicy: Local
+  bool local_only = false;  // internalTrafficPolicy: Local, of the cluster's own addresses
   std::vector<IpAddress> cluster_ips;
   std::vector<IpAddress> external_ips;
   std::vector<IpAddress> load_balancer_ips;

@@ -29,9 +29,13 @@ struct hf_endpoint_stats {
   __u32 abandoned;    /* the application closed before the handshake ended */
   __u32 last_failure; /* enum hf_failure */
   __u32 srtt_us;      /* smoothed round trip of the last closed connection, microseconds; 0: none */
-  __u32 pad;
+  __u32 handshake_at; /* of those established the latest to be dialled; see below; 0: none */
 };
 HF_ABI_STRUCT(hf_endpoint_stats, 32);
+
+/* handshake_at: CLOCK_MONOTONIC in units of 2^30 ns. Told when the connection ends, as all outcomes
+ * are. */
+#define HF_HANDSHAKE_SHIFT 30
 
 /* A failed blocking connect clears the socket's error before it is released, so refused and timed
  * out are told apart by the time since the connect. */

@@ -37,8 +37,16 @@ struct hf_pool_name {
   __u8 protocol;
   __u8 family; /* 4 or 6: the family of the frontends */
   struct hf_string_ref port_name;
+  __u32 traffic; /* enum hf_traffic */
+  __u32 pad;     /* 0: elements of mapped arrays are whole words */
 };
-HF_ABI_STRUCT(hf_pool_name, 16);
+HF_ABI_STRUCT(hf_pool_name, 24);
+
+/* Which endpoints a pool may hold. A service port may have a pool of each. */
+enum hf_traffic {
+  HF_TRAFFIC_CLUSTER = 0, /* all */
+  HF_TRAFFIC_LOCAL = 1,   /* this node's */
+};
 
 /* endpoint_names: endpoint id ->. identity: the pod's uid as a binary UUID, or the 128-bit XXH3
  * of any other identity text; all zero: none given. */

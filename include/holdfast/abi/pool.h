@@ -91,11 +91,12 @@ HF_ABI_STRUCT(hf_slot_line, 64);
 #define HF_SLOT_READY (1u << 10)
 #define HF_SLOT_SERVING (1u << 11)
 #define HF_SLOT_TERMINATING (1u << 12)
-#define HF_SLOT_STATE_SHIFT 13 /* bits 13-15: enum hf_member_state */
+#define HF_SLOT_STATE_SHIFT 13     /* bits 13-15: enum hf_member_state */
+#define HF_SLOT_DOUBTED (1u << 16) /* used last: picked only where the others are too few */
 enum hf_member_state {
   HF_MEMBER_ACTIVE = 0,   /* new connects may pick it */
   HF_MEMBER_DRAINING = 1, /* none may; the ones it has go on */
-  HF_MEMBER_HELD = 2,     /* kept by a hold; still picked */
+  HF_MEMBER_HELD = 2,     /* kept by a hold; picked, or used last */
   HF_MEMBER_EJECTED = 3,  /* reserved: taken out by health */
   HF_MEMBER_UNUSED = 4,   /* listed by the source, never picked: not ready, or not the right node */
 };

@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <optional>
 
 #include "tests/kernel/bpf/lab.h"
 
 namespace holdfast::kernel_test {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr const char* kSong = "10.96.0.1";
 constexpr const char* kSong6 = "fd00:96::1";
@@ -51,6 +54,9 @@ struct Programs : testing::Test {
     EXPECT_EQ(after.failures + after.abandoned, 0u);
     EXPECT_GT(after.srtt_us, 0u);
     EXPECT_LT(after.srtt_us, 1'000'000u);
+    const auto now = std::chrono::steady_clock::now().time_since_epoch() / 1ns;
+    EXPECT_LE(after.handshake_at, now >> HF_HANDSHAKE_SHIFT);
+    EXPECT_GE(after.handshake_at + 60, now >> HF_HANDSHAKE_SHIFT);
     EXPECT_EQ(lab->counter(HF_COUNT_FOREIGN_PEER), 0u);
   }
 

@@ -62,13 +62,13 @@ inline Frontend frontend(const char* address, std::uint16_t port,
   return {*IpAddress::parse(address), port, kind, false};
 }
 
-// One endpoint in every state: two active ones of unequal weight, one held, one draining by its
-// weight, one not ready.
+// One endpoint in every state: two active ones of unequal weight, one held and used last, one
+// draining by its weight, one not ready.
 inline std::vector<Endpoint> song_endpoints() {
   Endpoint heavy = endpoint("10.1.0.2", 8080, "n2");
   heavy.weight = 200;
   Endpoint held = endpoint("10.1.0.3", 8080, "n2");
-  held.held = true;
+  held.held = held.doubted = true;
   Endpoint drained = endpoint("10.1.0.4", 8080, "n1");
   drained.weight = 0;
   Endpoint unready = endpoint("10.1.0.5", 8080, "n1");

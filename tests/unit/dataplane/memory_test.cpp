@@ -56,10 +56,10 @@ TEST(Memory, EveryOperationIsIdempotent) {
   endpoint.id = 2;
   endpoint.value.incarnation = 5;
   const Diff diff{{op::PutString{1, "song"}, op::PutServiceName{1, {7, {}, {1, 4}, {}}},
-                   op::PutPoolName{1, {1, 80, 6, 4, {}}}, endpoint, op::PutSlots{3, {2}, {100}},
-                   op::StorePool{1, {42, 43}}, op::InsertFrontend{key_of(1), 1}, op::Grace{},
-                   op::UpdateFrontend{key_of(1), 2}, op::DeleteFrontend{key_of(2)},
-                   op::PutMeta{1, 9}}};
+                   op::PutPoolName{1, {1, 80, 6, 4, {}, 0, 0}}, endpoint,
+                   op::PutSlots{3, {2}, {100}}, op::StorePool{1, {42, 43}},
+                   op::InsertFrontend{key_of(1), 1}, op::Grace{}, op::UpdateFrontend{key_of(1), 2},
+                   op::DeleteFrontend{key_of(2)}, op::PutMeta{1, 9}}};
   ASSERT_TRUE(maps.apply(diff));
   const Image once = *maps.observe();
   ASSERT_TRUE(maps.apply(diff));

@@ -128,6 +128,27 @@ INSTANTIATE_TEST_SUITE_P(
         Gone{"Vanished", {{"b.yaml", kImage}}, "a.yaml: the file vanished"}),
     [](const auto& one) { return one.param.name; });
 
+TEST(Vanished, IsInDoubtWhileSomethingOfItIsUndecided) {
+  Set set;
+  set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  set.observe({{"b.yaml", kImage}});
+  EXPECT_FALSE(set.set.forget_vanished({"a.yaml"}));
+  EXPECT_FALSE(set.set.forget_vanished({""})) << "of a part that is not known any more";
+  set.observe({{"b.yaml", kImage}});
+  EXPECT_FALSE(set.news);
+  EXPECT_TRUE(set.set.doubtful());
+  EXPECT_TRUE(set.set.forget_vanished({"b.yaml"}));
+  const SourceUpdate update = set.observe({{"b.yaml", kImage}});
+  EXPECT_TRUE(set.news);
+  EXPECT_THAT(update.doubts, IsEmpty());
+  EXPECT_THAT(update.changes, IsEmpty());
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("b.yaml")) << "it explains nothing";
+  EXPECT_FALSE(set.set.doubtful());
+  EXPECT_FALSE(set.set.forget_vanished({}));
+  set.observe({{"a.yaml", kSong}, {"b.yaml", kImage}});
+  EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
+}
+
 class ChangesNothing : public testing::TestWithParam<std::pair<std::string, const char*>> {};
 
 TEST_P(ChangesNothing, WhileTheOthersGoOn) {

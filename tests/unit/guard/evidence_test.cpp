@@ -34,12 +34,12 @@ TEST(Evidence, AliveIsShownAndStays) {
   world.admit(list({song({"10.0.0.1"})}));
   world.admit(list({song({})}));
   world.evidence("10.0.0.1", Verdict::alive);
-  EXPECT_EQ(world.shows(), "10.0.0.1(held)");
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(alive)");
   const Hold hold = world.guard.holds().at(0);
   EXPECT_EQ(hold.endpoints.at(0).verdict, Verdict::alive);
   EXPECT_EQ(hold.endpoints.at(0).evidence, "by a test");
   world.evidence("10.0.0.1", Verdict::unknown);
-  EXPECT_EQ(world.guard.holds().at(0).endpoints.at(0).verdict, Verdict::unknown);
+  EXPECT_EQ(world.guard.holds().at(0).endpoints.at(0).verdict, Verdict::alive);
 }
 
 TEST(Evidence, OfWhatIsNotHeldChangesNothing) {

@@ -64,6 +64,26 @@ TEST_F(Files, AServiceWhoseFileWasEmptiedIsHeldWhole) {
   EXPECT_EQ(world.guard.held_services(), 0u);
 }
 
+TEST_F(Files, AHoldIsUndecidedUntilAnOperatorSaysSoOrItEnds) {
+  using Names = std::set<std::string>;
+  EXPECT_EQ(world.guard.undecided_origins(), Names{});
+  world.admit(files(filed({}), {kServices}, {{kSlices, "the file vanished"}}));
+  EXPECT_EQ(world.guard.undecided_origins(), Names{kSlices});
+  ASSERT_TRUE(world.guard.reject(world.guard.holds().at(0).id));
+  EXPECT_EQ(world.guard.undecided_origins(), Names{});
+  // The source forgets the file, and explains nothing by that.
+  SourceUpdate forgotten = files(nullptr, {kServices});
+  forgotten.changes.clear();
+  world.admit(forgotten);
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)");
+  world.accept();
+  EXPECT_EQ(world.shows(), "");
+  world.admit(files(nullptr, {kSlices}, {{kServices, "the file vanished"}}));
+  world.admit(files(filed({"10.0.0.1"}), {kServices, kSlices}));
+  world.admit(files(nullptr, {}, {{kServices, "it vanished"}, {kSlices, "it vanished"}}));
+  EXPECT_EQ(world.guard.undecided_origins(), (Names{kServices, kSlices}));
+}
+
 TEST_F(Files, ReadyFalseWrittenInAFileIsAnEvent) {
   world.admit(
       files(service("song", {{"10.0.0.1", "", false, false, 8080, "n1", kSlices}}, kServices),

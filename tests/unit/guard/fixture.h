@@ -108,7 +108,7 @@ class World {
   void tick() { carry(guard.tick(now)); }
   void evidence(const std::string& address, Verdict verdict, std::uint16_t port = 8080,
                 Protocol protocol = Protocol::tcp) {
-    carry(guard.evidence(ip(address), port, protocol, verdict, "by a test", now));
+    carry(guard.evidence({{ip(address), port, protocol, verdict, "by a test"}}, now).admitted);
   }
   void accept() { carry(guard.accept(guard.holds().at(0).id, now).value()); }
   void carry(const std::vector<Admitted>& admitted) {
@@ -121,7 +121,8 @@ class World {
   }
 
   bool has(const std::string& name) const { return services.contains(key(name)); }
-  // "10.0.0.1 10.0.0.2(held) 10.0.0.3(not ready)", or "gone".
+  // "10.0.0.1 10.0.0.2(held) 10.0.0.3(not ready)", or "gone". What is held is used last too, unless
+  // it is alive.
   std::string shows(const std::string& name = "song") const {
     const auto found = services.find(key(name));
     if (found == services.end()) return "gone";
@@ -130,6 +131,7 @@ class World {
       for (const Endpoint& one : pool.endpoints) {
         text += (text.empty() ? "" : " ") + one.address.to_string();
         if (one.held) text += "(held)";
+        if (one.doubted != one.held) text += one.doubted ? "(last)" : "(alive)";
         if (!one.ready) text += "(not ready)";
       }
     }

@@ -175,10 +175,10 @@ TEST_F(Lists, OnlyWhatIsExplainedLeavesATombstone) {
   EXPECT_EQ(admitted[0].now, nullptr);
   EXPECT_FALSE(admitted[0].explained_delete);
   world.admit(list({}, {"song"}));
-  const auto dead = world.guard.evidence(ip("10.0.0.1"), 8080, Protocol::tcp, Verdict::dead,
-                                         "refused", world.now);
-  ASSERT_EQ(dead.size(), 1u);
-  EXPECT_TRUE(dead[0].explained_delete);
+  const auto dead = world.guard.evidence(
+      {{ip("10.0.0.1"), 8080, Protocol::tcp, Verdict::dead, "refused"}}, world.now);
+  ASSERT_EQ(dead.admitted.size(), 1u);
+  EXPECT_TRUE(dead.admitted[0].explained_delete);
 }
 
 TEST_F(Lists, AnAbsenceSeenInBetweenStartsAgain) {

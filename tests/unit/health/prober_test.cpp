@@ -52,17 +52,17 @@ class ProberTest : public testing::Test {
   }
 
   // The first finding. Its minute only ends a test that hangs.
-  Finding first(const ProbeTarget& target, const Prober::Prepare& prepare = nullptr) {
-    std::optional<Finding> found;
+  Evidence first(const ProbeTarget& target, const Prober::Prepare& prepare = nullptr) {
+    std::optional<Evidence> found;
     boost::asio::io_context loop;
-    Prober prober(loop, settings, prepare, [&](const Finding& finding) {
+    Prober prober(loop, settings, prepare, [&](const Evidence& finding) {
       found = finding;
       loop.stop();
     });
     prober.set_targets({target});
     loop.run_for(60s);
     EXPECT_TRUE(found) << "no finding came";
-    return found.value_or(Finding{});
+    return found.value_or(Evidence{});
   }
 
   static ProbeTarget at(const std::string& address, std::uint16_t port,
@@ -77,7 +77,7 @@ TEST_F(ProberTest, WhoListensIsAlive) {
        {std::pair(AF_INET, "127.0.0.1"), std::pair(AF_INET6, "::1")}) {
     const Bound server = bind_on(family, SOCK_STREAM);
     ASSERT_EQ(::listen(server.fd.get(), 8), 0);
-    const Finding finding = first(at(address, server.port));
+    const Evidence finding = first(at(address, server.port));
     EXPECT_EQ(finding.verdict, Verdict::alive) << finding.words;
   }
 }
@@ -86,7 +86,7 @@ TEST_F(ProberTest, AClosedPortIsDead) {
   for (const auto& [family, address] :
        {std::pair(AF_INET, "127.0.0.1"), std::pair(AF_INET6, "::1")}) {
     const Bound bound = bind_on(family, SOCK_STREAM);  // and does not listen
-    const Finding finding = first(at(address, bound.port));
+    const Evidence finding = first(at(address, bound.port));
     EXPECT_EQ(finding.verdict, Verdict::dead) << finding.words;
     EXPECT_EQ(finding.words, "refused the prober: Connection refused");
   }
@@ -105,7 +105,7 @@ TEST_F(ProberTest, SilenceIsUnknownFromWhoNeverAnswered) {
     clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     ::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
-  const Finding finding = first(at("127.0.0.1", server.port));
+  const Evidence finding = first(at("127.0.0.1", server.port));
   EXPECT_EQ(finding.verdict, Verdict::unknown) << finding.words;
   EXPECT_EQ(finding.words, "silent for 200 ms, twice; it never answered this node");
 }
@@ -116,7 +116,7 @@ TEST_F(ProberTest, SilenceKillsWhoAnsweredBefore) {
   // Nobody accepts: the probes themselves fill the backlog, and the next ones find silence.
   std::vector<Verdict> verdicts;
   boost::asio::io_context loop;
-  Prober prober(loop, settings, nullptr, [&](const Finding& finding) {
+  Prober prober(loop, settings, nullptr, [&](const Evidence& finding) {
     verdicts.push_back(finding.verdict);
     if (finding.verdict != Verdict::alive) loop.stop();
   });
@@ -149,7 +149,7 @@ TEST_F(ProberTest, EachSocketIsPreparedBeforeItConnects) {
   };
   EXPECT_EQ(first(at("127.0.0.1", server.port), look).verdict, Verdict::alive);
   EXPECT_FALSE(connected);
-  const Finding refused = first(at("127.0.0.1", server.port), [](int) { return false; });
+  const Evidence refused = first(at("127.0.0.1", server.port), [](int) { return false; });
   EXPECT_EQ(refused.verdict, Verdict::unknown);
 }
 
@@ -161,10 +161,10 @@ TEST_F(ProberTest, ManyTargetsAreAllTold) {
   for (int one = 1; one <= 40; ++one)
     targets.push_back(at("127.0.1." + std::to_string(one), server.port));
   boost::asio::io_context loop;
-  Prober prober(loop, settings, nullptr, [&](const Finding& finding) {
+  Prober prober(loop, settings, nullptr, [&](const Evidence& finding) {
     EXPECT_EQ(finding.verdict, Verdict::dead);  // the server is at 127.0.0.1
-    told.insert(finding.target.address);
-    std::erase(targets, finding.target);
+    told.insert(finding.address);
+    std::erase_if(targets, [&](const ProbeTarget& one) { return one.address == finding.address; });
     prober.set_targets(targets);
     if (told.size() == 40) loop.stop();
   });

@@ -31,7 +31,7 @@ class Schedule : public testing::Test {
     return result;
   }
   // Runs one probe of the only target to its finding.
-  std::optional<Finding> probe(const ProbeOutcome& outcome) {
+  std::optional<Evidence> probe(const ProbeOutcome& outcome) {
     for (int step = 0; step < 100; ++step) {
       const auto next = schedule.next(now);
       if (!next) return std::nullopt;

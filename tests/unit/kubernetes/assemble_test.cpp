@@ -141,6 +141,30 @@ TEST(InternalTrafficPolicy, LocalTakesTheEndpointsOfThisNode) {
   EXPECT_THAT(endpoints(assemble_text(text, "n3").pool(80)), IsEmpty()) << "refused, not passed on";
 }
 
+TEST(InternalTrafficPolicy, LocalIsAboutTheClusterIPAlone) {
+  const std::string text =
+      node("n1", "[{type: InternalIP, address: 192.0.2.1}]") +
+      service("song",
+              "{clusterIP: 10.96.0.10, externalIPs: [203.0.113.7, 10.96.0.10], "
+              "internalTrafficPolicy: Local, externalTrafficPolicy: Local, "
+              "ports: [{port: 80, nodePort: 30080}]}") +
+      slice("a", "song", "[{port: 80}]",
+            "[{addresses: [10.1.0.1], nodeName: n1}, {addresses: [10.1.0.2], nodeName: n2}, "
+            "{addresses: [203.0.113.7], nodeName: n1}]");
+  const Assembled assembled = assemble_text(text, "n1");
+  const Service& song = *assembled.services.at(0);
+  ASSERT_THAT(song.pools, SizeIs(2));
+  EXPECT_EQ(song.pools[0].traffic, TrafficPolicy::cluster);
+  EXPECT_THAT(frontends(&song.pools[0]),
+              ElementsAre("127.0.0.1:30080 NodePort host", "192.0.2.1:30080 NodePort",
+                          "203.0.113.7:80 ExternalIP"));
+  EXPECT_THAT(endpoints(&song.pools[0]), ElementsAre("10.1.0.1:80", "10.1.0.2:80"));
+  EXPECT_EQ(song.pools[1].traffic, TrafficPolicy::local);
+  EXPECT_THAT(frontends(&song.pools[1]), ElementsAre("10.96.0.10:80 ClusterIP"));
+  EXPECT_THAT(endpoints(&song.pools[1]), ElementsAre("10.1.0.1:80"));
+  EXPECT_THAT(assembled.problems, SizeIs(1)) << "the loop is said once";
+}
+
 TEST(Loops, OfAServiceThroughItselfAndThroughOthersAreLeftOut) {
   const Decoded decoded = decode_text(
       kSong +

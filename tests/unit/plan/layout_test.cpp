@@ -55,6 +55,18 @@ TEST(Layout, TerminatingOnesServeOnlyWhenNoReadyOneIsLeft) {
   EXPECT_EQ(lay_out(pool).members.size(), 3u) << "all are listed for the CLI";
 }
 
+TEST(Layout, WhatIsUsedLastIsListedAndMarked) {
+  Pool pool = weighted({100, 100, 100});
+  pool.endpoints[1].held = pool.endpoints[1].doubted = true;
+  const SlotLayout layout = lay_out(pool);
+  EXPECT_EQ(slots(layout), (Slots{{0, 1}, {2, 1}}));
+  ASSERT_EQ(layout.members.size(), 3u);
+  EXPECT_EQ(layout.members[2], 1u);
+  EXPECT_TRUE(layout.infos[2] & HF_SLOT_DOUBTED);
+  EXPECT_EQ(layout.infos[2] >> HF_SLOT_STATE_SHIFT & 7, static_cast<unsigned>(HF_MEMBER_HELD));
+  EXPECT_FALSE(layout.infos[0] & HF_SLOT_DOUBTED);
+}
+
 // Whatever the weights: every endpoint is listed once or more, each that may be picked has a slot,
 // the bound on slots holds, and a share is never off by more than the rounding.
 RC_GTEST_PROP(Layout, IsBoundedAndFair, ()) {

@@ -19,6 +19,9 @@ Answer answer_of(const Service& service, const Pool& pool) {
   };
   pick([](const Endpoint& one) { return one.ready && !one.terminating; });
   if (picked.empty()) pick([](const Endpoint& one) { return one.serving && one.terminating; });
+  int trusted = 0, doubted = 0;
+  for (const Endpoint& one : picked) (one.doubted ? doubted : trusted) += one.weight;
+  if (trusted >= doubted) std::erase_if(picked, [](const Endpoint& one) { return one.doubted; });
   Answer answer;
   std::uint32_t divisor = 0;
   for (const Endpoint& one : picked) divisor = std::gcd(divisor, one.weight);
@@ -30,7 +33,8 @@ Answer answer_of(const Service& service, const Pool& pool) {
 
 std::string name_of(const Service& service, const Pool& pool) {
   return service.key.to_string() + ":" + std::to_string(pool.service_port) + "/" +
-         std::to_string(static_cast<int>(pool.protocol)) + "v" + std::to_string(pool.family);
+         std::to_string(static_cast<int>(pool.protocol)) + "v" + std::to_string(pool.family) +
+         std::string(to_string(pool.traffic));
 }
 
 std::string reached(const Image& image, std::uint32_t slot) {

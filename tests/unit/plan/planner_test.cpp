@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order of operations, the reuse of ids, the cost of a change.
+#include "agent/plan/inspect.h"
 #include "tests/unit/plan/planner_fixture.h"
 
 namespace holdfast {
@@ -144,6 +145,28 @@ TEST_F(PlannerTest, TheSameTextIsStoredOnceAndGoesWithItsLastUser) {
   change({}, {"song"});
   collect(true);
   EXPECT_EQ(planner_->usage().strings, 0u);
+}
+
+TEST_F(PlannerTest, APortMayHaveAPoolOfEachTrafficPolicy) {
+  Pool all =
+      build::pool({"203.0.113.7"}, {build::endpoint("10.1.0.1"), build::endpoint("10.1.0.2")});
+  Pool local = build::pool({"10.96.0.1"}, {build::endpoint("10.1.0.1")});
+  local.traffic = TrafficPolicy::local;
+  ASSERT_TRUE(change({build::service("song", {all, local})}));
+  const auto view = services_of(planner_->expected()).at(0);
+  ASSERT_EQ(view.pools.size(), 2u);
+  EXPECT_EQ(view.pools[0].endpoints.size(), 2u);
+  EXPECT_EQ(view.pools[1].pool.traffic, TrafficPolicy::local);
+  EXPECT_EQ(view.pools[1].endpoints.size(), 1u);
+  EXPECT_EQ(*to_service(view), *services_.at(0).now);
+  // Adopted, and then without the policy: the address moves to the other pool.
+  planner_.emplace(*Planner::adopt(planner_->expected(), kRoomy));
+  Pool both = all;
+  both.frontends.push_back(local.frontends[0]);
+  std::sort(both.frontends.begin(), both.frontends.end());
+  const auto diff = change({build::service("song", {both})});
+  ASSERT_TRUE(diff);
+  EXPECT_EQ(all_of<op::DeleteFrontend>(*diff).size(), 0u);
 }
 
 TEST_F(PlannerTest, OnlyTcpPoolsWithAFrontendAreProgrammed) {

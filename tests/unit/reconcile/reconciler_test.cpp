@@ -112,6 +112,25 @@ TEST_F(ReconcilerTest, TellsOfTheSwitchBeforeTheGracePeriods) {
   EXPECT_EQ(operations.size(), 1u);
 }
 
+TEST_F(ReconcilerTest, TrafficIsThisIncarnations) {
+  ASSERT_TRUE(say({song({"10.1.0.1"})}));
+  const Endpoint one = build::endpoint("10.1.0.1");
+  const auto traffic = [&](const Identity& identity) {
+    return reconciler_->traffic(one.address, one.port, Protocol::tcp, identity);
+  };
+  ASSERT_TRUE(traffic({}));
+  EXPECT_EQ(traffic({})->connects, 0u);
+  EXPECT_FALSE(traffic(Identity::from_text("another")));
+  EXPECT_FALSE(reconciler_->traffic(one.address, 1, Protocol::tcp, {}));
+  maps_->image().stats.resize(2);
+  maps_->image().stats[1].connects = 5;
+  maps_->image().stats[1].handshake_at = 77;
+  maps_->image().endpoint_names[1].base_connects = 3;
+  start();
+  EXPECT_EQ(traffic({})->connects, 2u);
+  EXPECT_EQ(traffic({})->handshake_at, 77u);
+}
+
 // A change of everything: an endpoint replaced, a service gone, another new, an address moved.
 TEST_F(ReconcilerTest, AFailureAtAnyOperationIsMendedByARetry) {
   const auto change = [&] {

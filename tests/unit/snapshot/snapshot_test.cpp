@@ -58,6 +58,7 @@ Endpoint any_endpoint() {
   endpoint.serving = any<bool>();
   endpoint.terminating = any<bool>();
   endpoint.held = any<bool>();
+  endpoint.doubted = any<bool>();
   endpoint.node = Text(any_text());
   endpoint.zone = Text(any_text());
   endpoint.origin = Text(any_text());
@@ -137,6 +138,19 @@ TEST(Snapshot, ComesBackWhole) {
   const auto decoded = decode(encode(real()));
   ASSERT_TRUE(decoded) << decoded.error().what;
   EXPECT_TRUE(equal(*decoded, real()));
+}
+
+TEST(Snapshot, TheTrafficPolicyOfEachPoolComesBack) {
+  Pool local = build::pool({"10.96.0.1"}, {});
+  local.traffic = TrafficPolicy::local;
+  Pool all = build::pool({"203.0.113.7"}, {build::endpoint("10.1.0.1")});
+  all.frontends[0].kind = FrontendKind::external_ip;
+  Snapshot snapshot = real();
+  snapshot.sources = {{"kube", {{{build::service("song", {all, local}), false, false}}}}};
+  const auto decoded = decode(encode(snapshot));
+  ASSERT_TRUE(decoded) << decoded.error().what;
+  EXPECT_EQ(*decoded->sources[0].memory.services[0].admitted,
+            *snapshot.sources[0].memory.services[0].admitted);
 }
 
 TEST(Snapshot, TheSameContentIsTheSameBytes) {

@@ -10,24 +10,6 @@ namespace {
 
 constexpr std::string_view kTriggerTime = "endpoints.kubernetes.io/last-change-trigger-time";
 
-const Endpoint* find(const Service& service, const Pool& like, const Endpoint& endpoint) {
-  for (const Pool& pool : service.pools) {
-    if (pool.service_port != like.service_port || pool.protocol != like.protocol ||
-        pool.family != like.family) {
-      continue;
-    }
-    const auto found =
-        std::lower_bound(pool.endpoints.begin(), pool.endpoints.end(), endpoint,
-                         [](const Endpoint& a, const Endpoint& b) {
-                           return std::tie(a.address, a.port) < std::tie(b.address, b.port);
-                         });
-    const bool same = found != pool.endpoints.end() && found->address == endpoint.address &&
-                      found->port == endpoint.port;
-    return same ? &*found : nullptr;
-  }
-  return nullptr;
-}
-
 bool any_ready(const Service& service) {
   for (const Pool& pool : service.pools) {
     for (const Endpoint& endpoint : pool.endpoints) {
@@ -241,7 +223,7 @@ std::vector<EndpointAddress> Store::explained(const ServiceKey& key, const Servi
   for (const Pool& pool : before.pools) {
     for (const Endpoint& endpoint : pool.endpoints) {
       const EndpointAddress address{endpoint.address, endpoint.port};
-      const Endpoint* still = after ? find(*after, pool, endpoint) : nullptr;
+      const Endpoint* still = find_endpoint(counterpart(after.get(), pool), endpoint);
       if (still) {
         if (still->terminating && !endpoint.terminating) result.push_back(address);
       } else if (endpoint.terminating || seen.terminating.contains(endpoint.address)) {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which of a pool's endpoints new connects are sent to. Pure.
+#pragma once
+
+#include <vector>
+
+#include "agent/model/service.h"
+
+namespace holdfast {
+
+// A flag for each of pool.endpoints. Ready ones; where none is left, those that still serve while
+// terminating (KEP-1672). Among these a doubted one is used last: only where the others carry less
+// than half of the weight, so that a doubt alone never doubles what an endpoint has to bear.
+std::vector<bool> picked(const Pool& pool);
+
+}  // namespace holdfast

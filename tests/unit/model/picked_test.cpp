@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/model/picked.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "tests/unit/builders.h"
+
+namespace holdfast {
+namespace {
+
+// A letter an endpoint: r ready, d ready and doubted, t terminating and serving, T the same and
+// doubted, n not ready.
+Pool pool_of(const std::string& letters) {
+  std::vector<Endpoint> endpoints;
+  for (const char letter : letters) {
+    Endpoint one = build::endpoint("10.1.0." + std::to_string(endpoints.size() + 1));
+    one.ready = letter == 'r' || letter == 'd';
+    one.serving = letter != 'n';
+    one.terminating = letter == 't' || letter == 'T';
+    one.doubted = letter == 'd' || letter == 'T';
+    endpoints.push_back(one);
+  }
+  return build::pool({"10.96.0.1"}, endpoints);
+}
+
+std::string flags(const Pool& pool) {
+  std::string text;
+  for (const bool flag : picked(pool)) text += flag ? '+' : '-';
+  return text;
+}
+
+TEST(Picked, ReadyOnesElseTheServing) {
+  EXPECT_EQ(flags(pool_of("rrtn")), "++--");
+  EXPECT_EQ(flags(pool_of("ttn")), "++-");
+  EXPECT_EQ(flags(pool_of("nn")), "--");
+  EXPECT_EQ(flags(pool_of("")), "");
+}
+
+TEST(Picked, DoubtedOnesLast) {
+  EXPECT_EQ(flags(pool_of("rrd")), "++-");
+  EXPECT_EQ(flags(pool_of("rd")), "+-");
+  EXPECT_EQ(flags(pool_of("dd")), "++") << "there is no other";
+  EXPECT_EQ(flags(pool_of("tT")), "+-");
+  EXPECT_EQ(flags(pool_of("dt")), "+-") << "ready and doubted comes before ending";
+}
+
+TEST(Picked, DoubtedOnesTooWhereTheOthersAreFewerThanHalf) {
+  EXPECT_EQ(flags(pool_of("rrddd")), "+++++");
+  EXPECT_EQ(flags(pool_of("rrdd")), "++--");
+}
+
+TEST(Picked, HalfIsMeasuredByWeight) {
+  Pool pool = pool_of("rddd");
+  EXPECT_EQ(flags(pool), "++++");
+  pool.endpoints[0].weight = 300;
+  EXPECT_EQ(flags(pool), "+---");
+  pool.endpoints[0].weight = 299;
+  EXPECT_EQ(flags(pool), "++++");
+  pool.endpoints[0].weight = 0;
+  EXPECT_EQ(flags(pool), "-+++");
+}
+
+// What is picked carries at least half of the weight of what would be picked without any doubt,
+// and a doubt never empties a pool.
+RC_GTEST_PROP(Picked, ADoubtAloneNeverMoreThanDoublesTheLoad, ()) {
+  const auto letters = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("rdtTn")));
+  Pool pool = pool_of(letters);
+  for (Endpoint& one : pool.endpoints) one.weight = *rc::gen::inRange<std::uint16_t>(0, 1001);
+  Pool trusting = pool;
+  for (Endpoint& one : trusting.endpoints) one.doubted = false;
+  const auto weight = [&](const std::vector<bool>& flags) {
+    std::uint64_t sum = 0;
+    for (std::size_t index = 0; index < flags.size(); ++index)
+      sum += flags[index] ? pool.endpoints[index].weight : 0;
+    return sum;
+  };
+  const auto with = picked(pool), without = picked(trusting);
+  RC_ASSERT(2 * weight(with) >= weight(without));
+  RC_ASSERT(weight(with) > 0 || weight(without) == 0);
+  for (std::size_t index = 0; index < with.size(); ++index)
+    RC_ASSERT(!with[index] || without[index]);
+}
+
+}  // namespace
+}  // namespace holdfast
