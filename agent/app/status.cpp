@@ -131,6 +131,29 @@ value StatusReport::sources() const {
   return rows;
 }
 
+object hold_row(const Hold& hold, TimePoint now) {
+  array endpoints;
+  for (const HeldEndpoint& endpoint : hold.endpoints) {
+    endpoints.push_back(object{{"address", endpoint.address.to_string()},
+                               {"port", endpoint.port},
+                               {"protocol", to_string(endpoint.protocol)},
+                               {"verdict", to_string(endpoint.verdict)},
+                               {"evidence", endpoint.evidence}});
+  }
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - hold.since);
+  return {{"id", hold.id},
+          {"source", hold.source},
+          {"service", hold.service.to_string()},
+          {"state", hold.state == HoldState::open ? "open" : "rejected"},
+          {"whole_service", hold.whole_service},
+          {"pending", hold.state == HoldState::open && age < kPendingHold},
+          {"absences", hold.absences},
+          {"beyond_thresholds", hold.beyond_thresholds},
+          {"since_seconds", age.count()},
+          {"reason", hold.reason},
+          {"endpoints", std::move(endpoints)}};
+}
+
 value StatusReport::holds() const {
   array rows;
   const TimePoint now = std::chrono::steady_clock::now();
@@ -145,28 +168,7 @@ value StatusReport::holds() const {
                             {"reason", status.last_error},
                             {"endpoints", array{}}});
     }
-    for (const Hold& hold : state.guard.holds()) {
-      array endpoints;
-      for (const HeldEndpoint& endpoint : hold.endpoints) {
-        endpoints.push_back(object{{"address", endpoint.address.to_string()},
-                                   {"port", endpoint.port},
-                                   {"protocol", to_string(endpoint.protocol)},
-                                   {"verdict", to_string(endpoint.verdict)},
-                                   {"evidence", endpoint.evidence}});
-      }
-      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - hold.since);
-      rows.push_back(object{{"id", hold.id},
-                            {"source", hold.source},
-                            {"service", hold.service.to_string()},
-                            {"state", hold.state == HoldState::open ? "open" : "rejected"},
-                            {"whole_service", hold.whole_service},
-                            {"pending", hold.state == HoldState::open && age < kPendingHold},
-                            {"absences", hold.absences},
-                            {"beyond_thresholds", hold.beyond_thresholds},
-                            {"since_seconds", age.count()},
-                            {"reason", hold.reason},
-                            {"endpoints", std::move(endpoints)}});
-    }
+    for (const Hold& hold : state.guard.holds()) rows.push_back(hold_row(hold, now));
   }
   return rows;
 }

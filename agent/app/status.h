@@ -2,6 +2,7 @@
 // The daemon's state as the JSON of docs/admin-api.md. Reads, changes nothing.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include "agent/app/daemon.h"
@@ -24,6 +25,7 @@ class StatusReport {
   const Daemon& daemon_;
 };
 
+boost::json::object hold_row(const Hold& hold, TimePoint now);
 boost::json::value to_json(const std::vector<Difference>& differences);
 
 }  // namespace holdfast

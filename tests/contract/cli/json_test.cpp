@@ -3,7 +3,7 @@
 // program with HOLDFAST_UPDATE_GOLDEN=1 and read the difference.
 #include <gtest/gtest.h>
 
-#include "agent/base/file.h"
+#include "tests/contract/cli/golden.h"
 #include "tests/unit/cli/fixture.h"
 #include "tests/unit/cli/state.h"
 
@@ -29,12 +29,7 @@ TEST_P(Contract, Json) {
   const Outcome outcome = host.run(arguments);
   EXPECT_EQ(outcome.code, one.code) << outcome.err;
   EXPECT_EQ(host.requests.size(), 0u);
-  const std::string path =
-      std::string(HOLDFAST_SOURCE_DIR "/tests/contract/cli/golden/") + one.golden + ".json";
-  if (std::getenv("HOLDFAST_UPDATE_GOLDEN")) std::ofstream(path) << outcome.out;
-  const auto expected = read_file(path, 1 << 20);
-  ASSERT_TRUE(expected) << expected.error().what;
-  EXPECT_EQ(outcome.out, *expected);
+  expect_golden(one.golden, outcome.out);
 }
 
 const Case kCases[] = {
