@@ -7,10 +7,8 @@ again, while everything that dials it is counted. As in scenario.py: `ok e2e:NAM
 A second service shares the ids, so that a stale one would lead to a wrong peer; IPv4 and IPv6. An
 endpoint that is replaced listens on until it can no longer be chosen, and then for a second, as a
 pod in its grace period does; then it is gone, and who still dials it is refused and counted."""
-import argparse
 import collections
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -18,8 +16,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lab import Lab, run, service_yaml, slice_yaml, wait_for  # noqa: E402
-from scenario import Failed, expect  # noqa: E402
+from lab import Failed, Lab, expect, lacks_root, parser, run, run_cases, service_yaml, slice_yaml, wait_for  # noqa: E402
 
 PORT = 8080
 SERVICES = {"churn": ["10.96.0.50", "fd96::50"], "other": ["10.96.0.51"]}
@@ -157,35 +154,31 @@ class Churn:
         return self.must_fail(count, "a daemon that takes its programs along when it ends, twice")
 
 
+def mend(error):
+    """What no case expected leaves nothing to go on from."""
+    if not isinstance(error, Failed):
+        raise error
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin", required=True)
-    parser.add_argument("--replacements", type=int, default=2000)
-    parser.add_argument("--connects", type=int, default=200000, help="at least so many")
-    parser.add_argument("--kills", type=int, default=20)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("skip e2e:churn: needs root, for network namespaces and BPF")
+    arguments = parser(__doc__, only=False)
+    arguments.add_argument("--replacements", type=int, default=2000)
+    arguments.add_argument("--connects", type=int, default=200000, help="at least so many")
+    arguments.add_argument("--kills", type=int, default=20)
+    options = arguments.parse_args()
+    if lacks_root("e2e:churn"):
         return 0
     lab = Lab(options.bin)
     lab.a.extra_config = ", capacity: {services: 64, endpoints: 1000}"
     churn = Churn(lab)
     lab.a.start_daemon()
     wait_for("the first catalog in the maps", churn.applied)
-    failed = 0
-    for name, case in (("churn", lambda: churn.case_churn(options.replacements, options.connects, options.kills)),
-                       ("churn_sabotage_pool_word_before_slots", churn.case_sabotage_pool_word_before_slots),
-                       ("churn_sabotage_detached_at_exit", churn.case_sabotage_detached_at_exit)):
-        try:
-            print(f"ok e2e:{name}: {case()}", flush=True)
-        except Exception as error:
-            failed += 1
-            print(f"FAIL e2e:{name}: {type(error).__name__}: {error}", flush=True)
-            if not isinstance(error, Failed):
-                print((lab.a.directory / "holdfastd.log").read_text()[-2000:])
-                break
+    cases = [("churn", lambda: churn.case_churn(options.replacements, options.connects, options.kills)),
+             ("churn_sabotage_pool_word_before_slots", churn.case_sabotage_pool_word_before_slots),
+             ("churn_sabotage_detached_at_exit", churn.case_sabotage_detached_at_exit)]
+    failed = run_cases("e2e", cases, lab.a, mend)
     lab.remove()
-    return 1 if failed else 0
+    return failed
 
 
 if __name__ == "__main__":

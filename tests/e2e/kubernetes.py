@@ -3,8 +3,6 @@
 """The kubernetes source against the real kube-apiserver behind a fault proxy, with counts: one line a case,
 `ok kubernetes:NAME: figures` or `FAIL kubernetes:NAME: what`. Exit 1 when one failed. Every lie has its
 sabotage: the same lie with the guard off must be seen by the same counter."""
-import argparse
-import os
 import pathlib
 import signal
 import subprocess
@@ -14,8 +12,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from kubelab import Peers, kube_lab, own_network  # noqa: E402
-from lab import wait_for  # noqa: E402
-from scenario import Failed, expect  # noqa: E402
+from lab import expect, lacks_root, parser, run_cases, wait_for  # noqa: E402
 
 # What an answer that is wrong, or none, may look like; onset and restore: what befalls open streams.
 ERRORS = {"refuse": {}, "blackhole": {}, "hang": {}, "garbage": {}, "garbage1": {}, "status:401": {}, "status:403": {}, "status:404": {},
@@ -361,40 +358,34 @@ def cases(scenario, everything):
         yield f"lie {mode}", lambda mode=mode, options=options: scenario.lie(mode, options)
 
 
+def timed(case):
+    def run():
+        begin = time.monotonic()
+        return f"{case()} ({time.monotonic() - begin:.0f} s)"
+    return run
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    parser.add_argument("--only", default="", help="only cases whose name contains this")
-    parser.add_argument("--all", action="store_true", help="every error of the proxy, not a choice of them")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long a fault lasts, twice")
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("skip kubernetes: needs root, for a network namespace and BPF")
+    arguments = parser(__doc__)
+    arguments.add_argument("--all", action="store_true", help="every error of the proxy, not a choice of them")
+    arguments.add_argument("--seconds", type=float, default=2.0, help="how long a fault lasts, twice")
+    options = arguments.parse_args()
+    if lacks_root("kubernetes"):
         return 0
     own_network()
     lab, plane, proxy = kube_lab(options.bin)
     scenario = Scenario(lab, plane, proxy, options.seconds, 60 if options.all else 10)
-    failed = 0
-    for name, case in cases(scenario, options.all):
-        if options.only not in name:
-            continue
-        begin = time.monotonic()
-        try:
-            print(f"ok kubernetes:{name}: {case()} ({time.monotonic() - begin:.0f} s)", flush=True)
-        except (Failed, Exception) as error:
-            failed += 1
-            print(f"FAIL kubernetes:{name}: {type(error).__name__}: {error}", flush=True)
-            print("\n".join(lab.a.directory.joinpath("holdfastd.log").read_text().splitlines()[-15:]))
-            scenario.proxy.mode("pass")
-            try:
-                scenario.restart(guard=True, servers=(), silence=120, compare=600)
-                scenario.settle()
-            except Exception as again:
-                print(f"   and could not be restored: {again}")
-                break
+
+    def mend(_):
+        scenario.proxy.mode("pass")
+        scenario.restart(guard=True, servers=(), silence=120, compare=600)
+        scenario.settle()
+
+    chosen = [(name, timed(case)) for name, case in cases(scenario, options.all) if options.only in name]
+    failed = run_cases("kubernetes", chosen, lab.a, mend)
     lab.remove()
     plane.remove()
-    return 1 if failed else 0
+    return failed
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from shoplab import ADDRESSES, BPF, PORT, SHOP, ShopLab, deployment, running, service, static_pod  # noqa: E402
-from scenario import expect  # noqa: E402
+from lab import expect  # noqa: E402
 from nodes import hierarchies  # noqa: E402
 from programs import ROOT, wait_for  # noqa: E402
 

@@ -2,6 +2,7 @@
 """A laboratory of two hosts: a network namespace and a cgroup each, joined by veth, with a holdfastd
 each. Everything carries this process's id, and goes when it ends, however it ends; what a killed
 earlier run left is removed at the start. Only processes started here are ended, by id."""
+import argparse
 import atexit
 import json
 import os
@@ -16,6 +17,60 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 SHOP = HERE / "shop"
+
+
+class Failed(Exception):
+    """What a case expected did not hold."""
+
+
+def expect(holds, what):
+    if not holds:
+        raise Failed(what)
+
+
+def parser(description, only=True):
+    result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--bin", required=True)
+    if only:
+        result.add_argument("--only", default="", help="only cases whose name contains this")
+    return result
+
+
+def lacks_root(label):
+    if os.geteuid() == 0:
+        return False
+    print(f"skip {label}: needs root, for network namespaces and BPF")
+    return True
+
+
+def cases_of(thing, only=""):
+    """Its methods case_NAME or case_<number>_NAME, in their order."""
+    named = [(re.sub(r"^case_(\d+_)?", "", name), getattr(thing, name)) for name in sorted(dir(thing)) if name.startswith("case_")]
+    return [(name, case) for name, case in named if only in name]
+
+
+def run_cases(label, cases, host=None, mend=None, after=None):
+    """Says `ok LABEL:NAME: figures` or `FAIL LABEL:NAME: what` and, of a failure, the end of the host's log. `mend` gets
+    the error and restores what the next case starts from; what it raises ends the run. Returns the exit code."""
+    failed = 0
+    for name, case in cases:
+        try:
+            print(f"ok {label}:{name}: {case()}", flush=True)
+        except Exception as error:
+            failed += 1
+            print(f"FAIL {label}:{name}: {type(error).__name__}: {error}", flush=True)
+            log = host and host.directory / "holdfastd.log"
+            if log and log.exists():
+                print(log.read_text()[-2000:], flush=True)
+            try:
+                if mend:
+                    mend(error)
+            except Exception as again:
+                print(f"   and could not be restored: {again}", flush=True)
+                break
+        if after:
+            after()
+    return 1 if failed else 0
 
 
 def run(*command, check=True):
@@ -58,6 +113,7 @@ class Host:
         self.catalog = self.directory / "catalog.d"
         self.daemon = None
         self.guard = True
+        self.probes = True
         self.program = "holdfastd"
         self.extra_config = ""
 
@@ -109,7 +165,7 @@ class Host:
                 f"dataplane: {{cgroup: {self.cgroup}, bpffs: {self.bpffs}{self.extra_config}}}\n"
                 f"state_dir: {self.directory}/state\n"
                 f"admin: {{socket: {self.directory}/admin.sock, listen: '127.0.0.1:9464'}}\n"
-                f"guard: {{enabled: {'true' if self.guard else 'false'}}}\n"
+                f"guard: {{enabled: {json.dumps(self.guard)}, probe: {{enabled: {json.dumps(self.probes)}}}}}\n"
                 f"sources: [{{name: file, file: {{path: {self.catalog}}}}}]\n")
         (self.directory / "config.yaml").write_text(text)
 

@@ -4,8 +4,6 @@
 attaches, pins and takes over; without any one of them it is refused, by itself and by the kernel, and
 what serves goes on. Then the container image as the chart's pod runs it. One line a case:
 `ok privilege:NAME: figures` or `FAIL privilege:NAME: what`. Exit 1 when one failed."""
-import argparse
-import os
 import pathlib
 import re
 import signal
@@ -14,22 +12,13 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from lab import Lab, Load, Shop, run, wait_for  # noqa: E402
+from lab import Lab, Load, Shop, cases_of, expect, lacks_root, parser, run, run_cases, wait_for  # noqa: E402
 
 TOP = HERE.parents[1]
 URL = "http://10.96.0.10/"
 NEEDED = ("BPF", "NET_ADMIN", "PERFMON")
 # CapEff of /proc/PID/status: bits 12, 38 and 39.
 NEEDED_MASK = 1 << 12 | 1 << 38 | 1 << 39
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(holds, what):
-    if not holds:
-        raise Failed(what)
 
 
 def effective(pid):
@@ -200,11 +189,8 @@ class Privilege:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("skip privilege: needs root, to give most of it up")
+    options = parser(__doc__).parse_args()
+    if lacks_root("privilege"):
         return 0
     lab = Lab(options.bin)
     shop = Shop(lab)
@@ -212,17 +198,9 @@ def main():
     lab.b.start_daemon()  # its song calls artist and image by their service addresses too
     lab.a.write_config()
     privilege = Privilege(lab, lab.bin.parent / "bpf/sock.bpf.o")
-    failed = 0
-    for name in [one for one in dir(Privilege) if one.startswith("case_")]:
-        try:
-            print(f"ok privilege:{name[7:]}: {getattr(privilege, name)()}", flush=True)
-        except Exception as error:
-            failed += 1
-            print(f"FAIL privilege:{name[7:]}: {type(error).__name__}: {error}", flush=True)
-            log = lab.a.directory / "holdfastd.log"
-            print(log.read_text()[-1500:] if log.exists() else "no log")
+    failed = run_cases("privilege", cases_of(privilege, options.only), lab.a)
     lab.remove()
-    return 1 if failed else 0
+    return failed
 
 
 if __name__ == "__main__":

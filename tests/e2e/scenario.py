@@ -3,31 +3,20 @@
 """End to end, with counts: two hosts, real daemons, real pages. One line a case:
 `ok e2e:NAME: figures` or `FAIL e2e:NAME: what`. Exit 1 when one failed.
 Every zero stands beside its sabotage: a case that breaks the rule and must see failures."""
-import argparse
 import json
-import os
 import pathlib
 import signal
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lab import Lab, Load, Shop, wait_for  # noqa: E402
+from lab import Lab, Load, Shop, cases_of, expect, lacks_root, parser, run_cases, service_yaml, slice_yaml, wait_for  # noqa: E402
 
 URL = "http://10.96.0.10/"
 URL6 = "http://[fd96::10]/"
 # An IPv6 socket that dials an IPv4 service: Java and Go do it; the hook is connect6.
 MAPPED = ("import socket; s = socket.create_connection(('::ffff:10.96.0.10', 80)); "
           "s.sendall(b'GET / HTTP/1.0\\r\\n\\r\\n'); print(s.getpeername()[0], s.recv(99)[:12])")
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(holds, what):
-    if not holds:
-        raise Failed(what)
 
 
 class Scenario:
@@ -134,7 +123,6 @@ class Scenario:
 
     def case_generation_that_does_not_fit(self):
         huge = [("10.78.%d.%d" % (number // 250, number % 250 + 1), "n", f"uid-{number}") for number in range(300)]
-        from lab import service_yaml, slice_yaml
 
         def action():
             self.host.write_catalog(service_yaml("huge", ["10.96.9.9"]) + "---\n" + slice_yaml("huge", 4, 80, huge), "huge.yaml")
@@ -218,12 +206,8 @@ class Scenario:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    parser.add_argument("--only", default="", help="only cases whose name contains this")
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("skip e2e: needs root, for network namespaces and BPF")
+    options = parser(__doc__).parse_args()
+    if lacks_root("e2e"):
         return 0
     lab = Lab(options.bin)
     lab.a.extra_config = ", capacity: {services: 64, endpoints: 200}"
@@ -231,28 +215,19 @@ def main():
     scenario.shop.publish()
     lab.a.start_daemon()
     lab.b.start_daemon()
-    failed = 0
-    for name in [one for one in dir(Scenario) if one.startswith("case_")] :
-        if options.only not in name:
-            continue
-        try:
-            print(f"ok e2e:{name[5:]}: {getattr(scenario, name)()}", flush=True)
-        except Exception as error:
-            failed += 1
-            print(f"FAIL e2e:{name[5:]}: {type(error).__name__}: {error}", flush=True)
-            try:  # the next case starts from what this one did not restore
-                if lab.a.daemon.poll() is not None:
-                    lab.a.guard = True
-                    lab.a.start_daemon()
-                for extra in lab.a.catalog.glob("huge*"):
-                    extra.unlink()
-                scenario.good_catalog()
-            except Exception as again:
-                print(f"   and could not be restored: {again}")
-                print((lab.a.directory / "holdfastd.log").read_text()[-2000:])
-                break
+
+    def mend(_):
+        if lab.a.daemon.poll() is not None:
+            lab.a.guard = True
+            lab.a.start_daemon()
+        for extra in lab.a.catalog.glob("huge*"):
+            extra.unlink()
+            lab.a.cli("accept", "--all")
+        scenario.good_catalog()
+
+    failed = run_cases("e2e", cases_of(scenario, options.only), lab.a, mend)
     lab.remove()
-    return 1 if failed else 0
+    return failed
 
 
 if __name__ == "__main__":

@@ -2,26 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots, end to end: real daemons, real pages. A reboot is: the daemon killed, and all that was
 pinned gone; no source answers then. One line a case: `ok snapshots:NAME: figures` or `FAIL ...`."""
-import argparse
 import json
-import os
 import pathlib
 import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lab import Lab, Load, Shop, run, wait_for  # noqa: E402
+from lab import Lab, Load, Shop, cases_of, expect, lacks_root, parser, run, run_cases, wait_for  # noqa: E402
 
 URL = "http://10.96.0.11/"  # of artist, which asks nobody else: no daemon of host b is needed
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(holds, what):
-    if not holds:
-        raise Failed(what)
 
 
 class Snapshots:
@@ -242,28 +231,19 @@ class Snapshots:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    parser.add_argument("--only", default="", help="only cases whose name contains this")
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("skip snapshots: needs root, for network namespaces and BPF")
+    options = parser(__doc__).parse_args()
+    if lacks_root("snapshots"):
         return 0
     lab = Lab(options.bin)
-    cases = Snapshots(lab)
-    failed = 0
-    for name in [one for one in dir(Snapshots) if one.startswith("case_") and options.only in one]:
-        try:
-            print(f"ok snapshots:{name[5:]}: {getattr(cases, name)()}", flush=True)
-        except Exception as error:
-            failed += 1
-            print(f"FAIL snapshots:{name[5:]}: {type(error).__name__}: {error}", flush=True)
-            log = lab.a.directory / "holdfastd.log"
-            print(log.read_text()[-2000:] if log.exists() else "no log")
-        cases.source_is_back()
-        cases.end()
+    snapshots = Snapshots(lab)
+
+    def after():
+        snapshots.source_is_back()
+        snapshots.end()
+
+    failed = run_cases("snapshots", cases_of(snapshots, options.only), lab.a, after=after)
     lab.remove()
-    return 1 if failed else 0
+    return failed
 
 
 if __name__ == "__main__":

@@ -3,32 +3,21 @@
 """The systemd unit, where no systemd runs: its hardening as systemd-analyze sees it, its promises held
 against a real daemon (notification, watchdog, the system calls it may use). One line a case:
 `ok systemd:NAME: figures` or `FAIL systemd:NAME: what`. Exit 1 when one failed."""
-import argparse
 import os
 import pathlib
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from lab import Lab, Shop, run, wait_for  # noqa: E402
+from lab import Lab, Shop, cases_of, expect, lacks_root, parser, run, run_cases, wait_for  # noqa: E402
 
 TOP = HERE.parents[1]
 UNIT = TOP / "deploy/systemd/holdfastd.service"
 WORST_EXPOSURE = 25  # of 100, systemd-analyze security; 22 with systemd 252
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(holds, what):
-    if not holds:
-        raise Failed(what)
 
 
 def values(key):
@@ -171,25 +160,15 @@ class Unit:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("skip systemd: needs root, for network namespaces and BPF")
+    options = parser(__doc__).parse_args()
+    if lacks_root("systemd"):
         return 0
     lab = Lab(options.bin)
     shop = Shop(lab)
     shop.publish()
-    unit = Unit(lab, shop)
-    failed = 0
-    for name in [one for one in dir(Unit) if one.startswith("case_")]:
-        try:
-            print(f"ok systemd:{name[7:]}: {getattr(unit, name)()}", flush=True)
-        except Exception as error:
-            failed += 1
-            print(f"FAIL systemd:{name[7:]}: {type(error).__name__}: {error}", flush=True)
+    failed = run_cases("systemd", cases_of(Unit(lab, shop), options.only), lab.a)
     lab.remove()
-    return 1 if failed else 0
+    return failed
 
 
 if __name__ == "__main__":

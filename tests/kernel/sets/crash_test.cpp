@@ -3,22 +3,12 @@
 // back, nothing is mixed, nothing is left, and no connect fails meanwhile.
 #include <gtest/gtest.h>
 
-#include "tests/kernel/sets/bench.h"
-#include "tests/kernel/sets/traffic.h"
+#include "tests/kernel/sets/serving.h"
 
 namespace holdfast::kernel_test {
 namespace {
 
-class Crash : public ::testing::Test {
- protected:
-  Bench bench;
-  Server server;
-
-  void first_set() const {
-    const Ran ran = bench.agent({"--services", "8", "--port", std::to_string(server.port())});
-    ASSERT_TRUE(ran.good()) << ran.output;
-  }
-};
+class Crash : public ::testing::Test, protected Serving {};
 
 TEST_F(Crash, BeforeEveryStepOfASwitch) {
   first_set();

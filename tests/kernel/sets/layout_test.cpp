@@ -4,22 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/kernel/sets/agent/content.h"
-#include "tests/kernel/sets/bench.h"
-#include "tests/kernel/sets/traffic.h"
+#include "tests/kernel/sets/serving.h"
 
 namespace holdfast::kernel_test {
 namespace {
 
-class Layout : public ::testing::TestWithParam<const char*> {
+class Layout : public ::testing::TestWithParam<const char*>, protected Serving {
  protected:
-  Bench bench;
-  Server server;
   const std::string other = std::string("sets_agent_") + GetParam();
-
-  void first_set() const {
-    const Ran ran = bench.agent({"--services", "8", "--port", std::to_string(server.port())});
-    ASSERT_TRUE(ran.good()) << ran.output;
-  }
 };
 
 TEST_P(Layout, UpAndDownWithNoFailedConnectAndEveryPeerRight) {
@@ -58,16 +50,7 @@ INSTANTIATE_TEST_SUITE_P(Each, Layout,
                                          "names", "socket", "counters", "all"),
                          [](const auto& test) { return std::string(test.param); });
 
-class SocketLayout : public ::testing::Test {
- protected:
-  Bench bench;
-  Server server;
-
-  void first_set() const {
-    const Ran ran = bench.agent({"--services", "8", "--port", std::to_string(server.port())});
-    ASSERT_TRUE(ran.good()) << ran.output;
-  }
-};
+class SocketLayout : public ::testing::Test, protected Serving {};
 
 TEST_F(SocketLayout, BeforeEveryStepOfTheMove) {
   first_set();

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is in doubt is used last, and what it takes to trust it again, with counts: every connect made, every connection
+that an endpoint accepted, probes included. One line a case: `ok doubt:NAME: figures` or `FAIL doubt:NAME: what`."""
+import json
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from lab import Lab, cases_of, expect, lacks_root, parser, run_cases, service_yaml, slice_yaml, wait_for  # noqa: E402
+
+ADDRESS = "10.96.0.60"
+FIRST, SECOND, THIRD = ENDPOINTS = ["10.77.1.91", "10.77.1.92", "10.77.1.93"]
+# Accepts at each address given, and writes how often.
+COUNTER = """
+import json, os, selectors, socket, sys
+path, counts, select = sys.argv[1], {}, selectors.DefaultSelector()
+for address in sys.argv[2:]:
+    counts[address] = 0
+    select.register(socket.create_server((address, 8080), backlog=512), selectors.EVENT_READ, address)
+while True:
+    with open(path + ".new", "w") as file:
+        json.dump(counts, file)
+    os.rename(path + ".new", path)
+    for key, _ in select.select():
+        key.fileobj.accept()[0].close()
+        counts[key.data] += 1
+"""
+DIAL = """
+import socket, sys
+failed = 0
+for _ in range(int(sys.argv[2])):
+    try:
+        with socket.create_connection((sys.argv[1], 80), 2) as one:
+            one.recv(1)
+    except OSError:
+        failed += 1
+print(failed)
+"""
+
+
+class Doubt:
+    def __init__(self, lab):
+        self.host = lab.a
+        self.counts = self.host.directory / "accepted.json"
+        for address in ENDPOINTS:
+            self.host.add_address(address)
+        self.host.start(sys.executable, "-c", COUNTER, self.counts, *ENDPOINTS)
+        wait_for("the endpoints to listen", self.counts.exists)
+
+    # --- helpers -----------------------------------------------------------------------------------------
+    def accepted(self):
+        return json.loads(self.counts.read_text())
+
+    def since(self, before):
+        return {address: count - before[address] for address, count in self.accepted().items()}
+
+    def dial(self, times=200):
+        code, out, err = self.host.run(sys.executable, "-c", DIAL, ADDRESS, times, timeout=60)
+        expect(code == 0 and out.strip() == "0", f"{out.strip()} of {times} connects failed {err}")
+
+    def slice(self, name, addresses):
+        text = slice_yaml("spare", 4, 8080, [(one, "host-a", f"uid-{one}") for one in addresses])
+        self.host.write_catalog(text.replace("name: spare-v4", f"name: spare-{name}"), f"{name}.yaml")
+
+    def begin(self):
+        self.host.write_catalog(service_yaml("spare", [ADDRESS]), "service.yaml")
+        self.slice("two", (FIRST, SECOND))
+        self.slice("one", (THIRD,))
+        wait_for("the catalog", lambda: len(self.host.endpoints("spare") or []) == 3 and not self.held())
+
+    def vanish(self, name):
+        (self.host.catalog / f"{name}.yaml").unlink()
+
+    def held(self):
+        """address -> (verdict, evidence)"""
+        return {one["address"]: (one["verdict"], one["evidence"]) for hold in self.host.json("hold", "list") for one in hold["endpoints"]}
+
+    def explained(self):
+        answer = self.host.json("explain", f"{ADDRESS}:80")
+        return [sorted(one["address"] for one in answer[key]) for key in ("candidates", "used_last")]
+
+    def source(self):
+        return self.host.json("source", "list")[0]
+
+    def restart(self, probes):
+        self.host.stop_daemon()
+        self.host.probes = probes
+        self.host.start_daemon()
+
+    # --- cases -------------------------------------------------------------------------------------------
+    def case_1_held_is_used_last_and_not_probed_unless_used(self):
+        self.begin()
+        before = self.accepted()
+        self.vanish("one")
+        wait_for("the hold", lambda: self.held())
+        expect(self.explained() == [[FIRST, SECOND], [THIRD]], str(self.explained()))
+        self.dial()
+        time.sleep(5)  # more than twice the interval of the probes
+        seen = self.since(before)
+        expect(seen[THIRD] == 0, f"{seen[THIRD]} connections to what is used last and nobody here uses")
+        expect(sum(seen.values()) == 200, str(seen))
+        wait_for("the reason", lambda: "not probed" in self.held()[THIRD][1])
+        # Sabotage: without another to go to, it is picked, and so it is probed.
+        self.vanish("two")
+        wait_for("all to be alive", lambda: [verdict for verdict, _ in self.held().values()] == ["alive"] * 3)
+        probed = self.since(before)[THIRD]
+        expect(probed > 0, "it is picked, and no probe came: the counter does not see")
+        expect(self.explained() == [ENDPOINTS, []], str(self.explained()))
+        self.dial()
+        expect(self.since(before)[THIRD] > probed + 20, "alive and not picked")
+        return f"400 connects, 0 failed; 0 to the doubted one, then {probed} probes and it is picked again"
+
+    def case_2_a_workloads_handshake_is_evidence(self):
+        self.restart(probes=False)
+        self.begin()
+        self.vanish("one")
+        self.vanish("two")
+        wait_for("the holds", lambda: len(self.held()) == 3)
+        before = self.accepted()
+        time.sleep(3)
+        expect(all(verdict == "unknown" for verdict, _ in self.held().values()), f"without a connect: {self.held()}")
+        expect(not any(self.since(before).values()), f"probes: {self.since(before)}")
+        self.dial()
+        wait_for("all to be alive", lambda: [verdict for verdict, _ in self.held().values()] == ["alive"] * 3)
+        expect(all("workload" in evidence for _, evidence in self.held().values()), str(self.held()))
+        seen = self.since(before)
+        expect(sum(seen.values()) == 200 and min(seen.values()) > 0, str(seen))
+        self.restart(probes=True)
+        return "200 connects, 0 failed, no probe; 3 unknown before, 3 alive after"
+
+    def case_3_alive_survives_a_restart(self):
+        expect([verdict for verdict, _ in self.held().values()] == ["alive"] * 3, str(self.held()))
+        expect(self.host.cli("diff")[0] == 0, "the maps differ")
+        return "3 alive in the next life, the maps as they were"
+
+    def case_4_a_vanished_files_doubt_ends_by_a_decision(self):
+        self.begin()
+        expect(self.source()["state"] == "current", str(self.source()))
+        self.vanish("one")
+        wait_for("the doubt", lambda: self.source()["state"] == "degraded" and self.held())
+        (identity,) = [one["id"] for one in self.host.json("hold", "list")]
+        expect(self.host.cli("reject", identity)[0] == 0, "reject")
+        wait_for("the doubt to end", lambda: self.source()["state"] == "current" and not self.source()["doubts"])
+        expect(list(self.held()) == [THIRD], f"rejected, and not held: {self.held()}")
+        self.begin()
+        self.vanish("one")
+        wait_for("the doubt", lambda: self.source()["state"] == "degraded" and self.held())
+        expect(self.host.cli("accept", identity)[0] == 0, "accept")
+        wait_for("the doubt to end", lambda: self.source()["state"] == "current" and not self.source()["doubts"])
+        expect(len(self.host.endpoints("spare")) == 2, "accepted, and not applied")
+        self.begin()
+        return "rejected: held, no doubt; accepted: gone, no doubt; back: as it was"
+
+
+def main():
+    options = parser(__doc__).parse_args()
+    if lacks_root("doubt"):
+        return 0
+    lab = Lab(options.bin)
+    doubt = Doubt(lab)
+    lab.a.write_catalog(service_yaml("spare", [ADDRESS]), "service.yaml")
+    lab.a.start_daemon()
+
+    def mend(_):
+        if lab.a.daemon.poll() is not None or not lab.a.probes:
+            doubt.restart(probes=True)
+        doubt.begin()
+
+    failed = run_cases("doubt", cases_of(doubt, options.only), lab.a, mend)
+    lab.remove()
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
