@@ -20,8 +20,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lab import Lab, run, wait_for  # noqa: E402
-from scenario import Failed, expect  # noqa: E402
+from lab import Failed, Lab, expect, run, wait_for  # noqa: E402
 
 OTHER = "holdfastd_layout_all"
 IN_FILE = 1000  # services
