@@ -10,8 +10,8 @@
 #include "agent/app/log.h"
 #include "agent/app/notify.h"
 #include "agent/app/sources.h"
+#include "agent/app/timer.h"
 #include "agent/base/memory.h"
-#include "holdfast/abi/layout.h"
 
 namespace holdfast {
 namespace {
@@ -19,10 +19,7 @@ namespace {
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kVerifyInterval = 60s;
-constexpr auto kCollectInterval = 1s;
 constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
-constexpr auto kLongestRetry = 30'000ms;
 // Finer where the figures to reach are: 10 ms and 100 ms.
 const std::vector<double> kSwitches = {0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008,
                                        0.01,   0.015, 0.02,  0.03,  0.05,  0.075, 0.1,   0.15,
@@ -30,18 +27,6 @@ const std::vector<double> kSwitches = {0.0005, 0.001, 0.002, 0.003, 0.004, 0.005
 const std::vector<double> kDurations = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
                                         0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5,
                                         5,      10,      30,     60,    120,    300};
-
-constexpr std::uint32_t kDefaultServices = 4096;
-constexpr std::uint32_t kDefaultEndpoints = 65536;
-
-// Runs `work` once, after `delay`, unless the timer is cancelled or set anew.
-template <class Work>
-void after(boost::asio::steady_timer& timer, steady_clock::duration delay, Work work) {
-  timer.expires_after(delay);
-  timer.async_wait([work = std::move(work)](const boost::system::error_code& error) {
-    if (!error) work();
-  });
-}
 
 }  // namespace
 
@@ -121,7 +106,7 @@ Result<> Daemon::start() {
     if (!attached_) notify("READY=1\nSTATUS=waiting for a first catalog");
   });
   feed_watchdog();
-  after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
+  verify_later();
   return {};
 }
 
@@ -140,59 +125,6 @@ Result<> Daemon::start_admin() {
   if (auto bound = admin_.listen_unix(config_.admin_socket); !bound) return bound;
   if (config_.admin_listen.empty()) return {};
   return admin_.listen_tcp(config_.admin_listen);
-}
-
-Capacity Daemon::wanted_capacity() const {
-  std::size_t services = 0, endpoints = 0;
-  const auto count = [&](const Service& service) {
-    ++services;
-    for (const Pool& pool : service.pools) endpoints += pool.endpoints.size();
-  };
-  if (catalog_) {
-    for (const CatalogChange& change : catalog_->all()) count(*change.now);
-  }
-  if (last_snapshot_) {
-    for (const auto& source : last_snapshot_->sources) {
-      for (const auto& entry : source.memory.services) count(*entry.admitted);
-    }
-  }
-  const auto choose = [](std::uint32_t configured, std::uint32_t least, std::size_t needed,
-                         std::uint32_t most) {
-    if (configured) return configured;
-    return static_cast<std::uint32_t>(std::clamp<std::size_t>(2 * needed, least, most));
-  };
-  return capacity_for(
-      choose(config_.capacity_services, kDefaultServices, services, HF_MAX_SERVICES),
-      choose(config_.capacity_endpoints, kDefaultEndpoints, endpoints, HF_MAX_ENDPOINTS));
-}
-
-// A number in the configuration is where the maps begin and as far as they go; what is `auto`
-// grows.
-Capacity Daemon::largest_capacity() const {
-  return capacity_for(config_.capacity_services ? config_.capacity_services : HF_MAX_SERVICES,
-                      config_.capacity_endpoints ? config_.capacity_endpoints : HF_MAX_ENDPOINTS);
-}
-
-Result<> Daemon::open_dataplane() {
-  auto opened =
-      KernelDataplane::open({config_.cgroup, config_.bpffs, wanted_capacity(), largest_capacity()});
-  if (!opened) return tl::unexpected(opened.error());
-  dataplane_ = std::move(*opened);
-  if (const std::string why = dataplane_->unreadable(); !why.empty()) {
-    log::warn(
-        fmt::format("{}; it goes on serving until set {} is filled from the snapshot and the "
-                    "sources. Counts are not carried over, and connections made before show "
-                    "their endpoint as the peer",
-                    why, dataplane_->set()));
-  }
-  reconciler_.emplace(*dataplane_, [this] { return catalog_->all(); });
-  reconciler_->on_switch([this] { switched_at_ = steady_clock::now(); });
-  if (auto adopted = reconciler_->start(); !adopted) return adopted;
-  if (!catalog_) {
-    restore_last_known_good(restore(reconciler_->found(), last_snapshot_));
-  }
-  if (dataplane_->took_over() && reconciler_->found().meta.complete) attach_when_complete();
-  return {};
 }
 
 void Daemon::restore_last_known_good(const Restored& restored) {
@@ -291,69 +223,6 @@ void Daemon::carry(SourceState& source, const std::vector<Admitted>& admitted) {
   tick_guards();
 }
 
-void Daemon::program(const Generation& generation) {
-  if (!reconciler_ || generation.changes.empty()) return;
-  const auto began = steady_clock::now();
-  const auto applied = reconciler_->apply(generation);
-  apply_duration_.observe(steady_clock::now() - began);
-  report_growth();
-  if (applied) {
-    retry_delay_ = 500ms;
-    log::info(fmt::format("generation {}: {} services changed", generation.number,
-                          generation.changes.size()));
-    schedule_snapshot();
-  } else {
-    log::error(fmt::format("generation {} not applied, the maps go on serving {}: {}",
-                           generation.number, reconciler_->status().applied_generation,
-                           applied.error().what));
-    after(retry_timer_, retry_delay_, [this] { retry_apply(); });
-  }
-  collect_later();
-}
-
-void Daemon::report_growth() {
-  if (reconciler_->status().growths == known_growths_) return;
-  known_growths_ = reconciler_->status().growths;
-  const Capacity room = dataplane_->capacity();
-  log::info(fmt::format("the maps have grown: set {}, room for {} services, {} endpoints",
-                        dataplane_->set(), room.services, room.endpoints));
-}
-
-void Daemon::retry_apply() {
-  if (!reconciler_->pending()) return;
-  const auto applied = reconciler_->retry();
-  report_growth();
-  if (applied) {
-    retry_delay_ = 500ms;
-    log::info(fmt::format("generation {} applied", reconciler_->status().applied_generation));
-    schedule_snapshot();
-    attach_when_complete();
-    return;
-  }
-  retry_delay_ = std::min<std::chrono::milliseconds>(2 * retry_delay_, kLongestRetry);
-  after(retry_timer_, retry_delay_, [this] { retry_apply(); });
-}
-
-// Programs go live only over maps that hold a whole generation: of this life, or an earlier one.
-void Daemon::attach_when_complete() {
-  if (attached_ || !dataplane_ || stopping_) return;
-  const auto complete = [](const SourceState& source) { return source.complete; };
-  // What another version's set serves meanwhile is of all sources.
-  const bool spoke = dataplane_->unreadable().empty()
-                         ? std::any_of(sources_.begin(), sources_.end(), complete)
-                         : std::all_of(sources_.begin(), sources_.end(), complete);
-  const bool remembered = reconciler_->found().meta.complete || last_snapshot_;
-  if (!(spoke || remembered) || reconciler_->pending()) return;
-  if (auto attached = dataplane_->attach(); !attached) {
-    stop(attached.error());
-    return;
-  }
-  attached_ = true;
-  log::info(fmt::format("serving generation {} at {}", reconciler_->status().applied_generation,
-                        dataplane_->cgroup_path()));
-  notify("READY=1\nSTATUS=serving");
-}
-
 void Daemon::tick_guards() {
   std::optional<TimePoint> next;
   for (SourceState& source : sources_) {
@@ -370,31 +239,6 @@ void Daemon::tick_guards() {
     report_holds();
     tick_guards();
   });
-}
-
-// One timer for all that drains, not set anew by each change: constant change would put it off for
-// ever, and ids would run out.
-void Daemon::collect_later() {
-  if (collecting_ || !reconciler_->draining()) return;
-  collecting_ = true;
-  after(collect_timer_, kCollectInterval, [this] {
-    collecting_ = false;
-    collect_endpoints();
-  });
-}
-
-void Daemon::collect_endpoints() {
-  if (auto collected = reconciler_->collect(); !collected) log::error(collected.error().what);
-  collect_later();
-}
-
-void Daemon::verify_maps() {
-  if (reconciler_ && !reconciler_->pending()) {
-    const auto mended = reconciler_->verify();
-    if (!mended) log::error("verify: " + mended.error().what);
-    if (mended && *mended) log::warn(fmt::format("verify: mended {} differences", *mended));
-  }
-  after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
 }
 
 void Daemon::schedule_snapshot() {

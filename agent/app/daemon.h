@@ -83,6 +83,7 @@ class Daemon {
   void retry_apply();
   void collect_later();
   void collect_endpoints();
+  void verify_later();
   void verify_maps();
   void schedule_snapshot();
   std::optional<Snapshot> take_snapshot() const;

@@ -49,8 +49,7 @@ class Source {
   // itself until nothing is held (design.md 4.10). Sources that always say all they know ignore it.
   virtual void doubt(bool /*held*/) {}
   // The same, by parts: those of which something is held that is not decided about. What vanished
-  // and is none of them is over. Called while parts of
-  // the source are in doubt.
+  // and is none of them is over. Called while parts of the source are in doubt.
   virtual void undecided(const std::set<std::string>& /*origins*/) {}
   // What the next life needs to reach the control plane and to know it again (one line of JSON);
   // kept in the snapshot. "": nothing.
