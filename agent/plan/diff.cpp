@@ -134,14 +134,14 @@ Diff assemble(Sections& sections, std::uint64_t generation) {
   Diff diff;
   const bool unpublished = !sections.deletes.empty() || !sections.released_slots.empty() ||
                            !sections.released_pools.empty();
-  std::vector<Op>* const adding[] = {&sections.names,   &sections.endpoints, &sections.slots,
-                                     &sections.pools,   &sections.inserts,   &sections.updates,
-                                     &sections.emptied, &sections.deletes,   &sections.zeroed,
-                                     &sections.cleared};
-  std::size_t count = 3;
-  for (const auto* ops : adding) count += ops->size();
+  std::vector<Op>* const following[] = {&sections.slots,   &sections.pools,   &sections.inserts,
+                                        &sections.updates, &sections.emptied, &sections.deletes,
+                                        &sections.zeroed,  &sections.cleared};
+  diff.ops = std::move(sections.names);
+  std::size_t count = diff.ops.size() + 3;
+  for (const auto* ops : following) count += ops->size();
   diff.ops.reserve(count);
-  for (auto* ops : adding) {
+  for (auto* ops : following) {
     std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
     if (ops == &sections.deletes) diff.switched = diff.ops.size();
     const bool grace =

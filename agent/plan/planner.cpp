@@ -97,16 +97,26 @@ void commit(Planner::State& state, std::vector<ServicePlan>& plans, const Sectio
   for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
 }
 
-// A first fill would make the table anew a dozen times. Nothing for a change: the table grows by
-// itself, and a reserve of a few more would make it anew each time.
-void expect_endpoints(Planner::State& state, const Generation& generation) {
-  std::size_t coming = 0;
+// A first fill would make each of these anew a dozen times. Nothing for a change: they grow by
+// themselves, and a reserve of a few more would make them anew each time.
+void expect(Planner::State& state, const Generation& generation, Sections& sections) {
+  constexpr std::size_t kOfService = 3, kOfPool = 3;  // names and texts; name, slots, word
+  std::size_t endpoints = 0, others = 0;
   for (const CatalogChange& change : generation.changes) {
     if (!change.now) continue;
-    for (const Pool& pool : change.now->pools) coming += pool.endpoints.size();
+    others += kOfService;
+    for (const Pool& pool : change.now->pools) {
+      endpoints += pool.endpoints.size();
+      others += kOfPool + pool.frontends.size();
+    }
   }
-  auto& known = state.endpoint_by_key;
-  if (coming > known.size()) known.reserve(known.size() + coming);
+  if (endpoints <= state.endpoint_by_key.size()) return;
+  const std::size_t all = state.endpoint_by_key.size() + endpoints;
+  state.endpoint_by_key.reserve(all);
+  state.uses.reserve(all);
+  state.shadow.endpoints.reserve(all);
+  state.shadow.endpoint_names.reserve(all);
+  sections.names.reserve(endpoints + others + others / 8);  // and texts of endpoints
 }
 
 bool idle(const hf_endpoint_stats& stats, const hf_endpoint_name& base) {
@@ -122,7 +132,7 @@ Result<Diff> Planner::plan(const Generation& generation) {
   std::vector<ServicePlan> plans;
   Reservation reservation(state, sections);
   plans.reserve(generation.changes.size());
-  expect_endpoints(state, generation);
+  expect(state, generation, sections);
   for (const CatalogChange& change : generation.changes) {
     plans.push_back(reservation.service(change, generation.number));
   }

@@ -98,7 +98,8 @@ struct ServicePlan {
 
 // One diff in the making, section by section, in the order they are applied.
 struct Sections {
-  std::vector<Op> names, endpoints, slots, pools, inserts, updates, emptied, deletes;
+  std::vector<Op> names;  // and endpoints: what nothing reaches yet
+  std::vector<Op> slots, pools, inserts, updates, emptied, deletes;
   std::vector<Op> zeroed;   // words of pools that nothing names any more
   std::vector<Op> cleared;  // their names
   // Free again once the diff is applied.

@@ -40,8 +40,18 @@ std::uint32_t Reservation::id(RangeAllocator& ids, std::uint32_t& lacking) {
     ++lacking;
     return 0;
   }
-  ranges_.push_back({&ids, *given, 1});
+  taken(ids, *given, 1);
   return *given;
+}
+
+void Reservation::taken(RangeAllocator& of, std::uint32_t first, std::uint32_t length) {
+  const auto last = std::find_if(ranges_.rbegin(), ranges_.rend(),
+                                 [&](const Range& range) { return range.of == &of; });
+  if (last != ranges_.rend() && last->first + last->length == first) {
+    last->length += length;
+  } else {
+    ranges_.push_back({&of, first, length});
+  }
 }
 
 hf_string_ref Reservation::text(const std::string& text) {
@@ -147,7 +157,7 @@ void Reservation::place(PoolPlan& plan) {
     const auto length = static_cast<std::uint32_t>(plan.layout.members.size());
     const auto first = length ? state_.slots.allocate(length) : std::uint32_t{0};
     if (!first) continue;
-    if (length) ranges_.push_back({&state_.slots, *first, length});
+    if (length) taken(state_.slots, *first, length);
     if (plan.record.length)
       sections_.released_slots.emplace_back(plan.record.first, plan.record.length);
     plan.record.first = *first;
@@ -164,9 +174,12 @@ EndpointUse& Reservation::use(std::uint32_t id) {
 }
 
 std::uint32_t Reservation::endpoint(const Endpoint& endpoint, Protocol protocol) {
-  const auto known = state_.endpoint_by_key.find(key_of(endpoint, protocol));
-  const bool fresh = known == state_.endpoint_by_key.end();
-  const std::uint32_t given = fresh ? new_endpoint(endpoint, protocol) : known->second;
+  const auto [known, fresh] = state_.endpoint_by_key.try_emplace(key_of(endpoint, protocol), 0);
+  if (fresh) {
+    keys_.push_back(&known->first);
+    known->second = new_endpoint(endpoint, protocol);
+  }
+  const std::uint32_t given = known->second;
   // Pools may differ about the node of what they share: the first of a plan is believed.
   EndpointUse& now = use(given);
   if (!fresh && now.named_in != state_.plans) rename(given, endpoint);
@@ -197,9 +210,7 @@ std::uint32_t Reservation::new_endpoint(const Endpoint& endpoint, Protocol proto
     name.base_failures = stats.failures;
     name.base_abandoned = stats.abandoned;
   }
-  sections_.endpoints.push_back(op::PutEndpoint{given, value, name});
-  keys_.push_back(key_of(endpoint, protocol));
-  state_.endpoint_by_key.emplace(keys_.back(), given);
+  sections_.names.emplace_back(op::PutEndpoint{given, value, name});
   return given;
 }
 
@@ -225,7 +236,8 @@ void Reservation::frontends(std::size_t inserts) {
 void Reservation::give_back() {
   for (const Range& range : ranges_) range.of->free(range.first, range.length);
   for (const hf_string_ref ref : texts_) state_.strings.drop(ref);
-  for (const EndpointKey& key : keys_) state_.endpoint_by_key.erase(key);
+  for (const EndpointKey* key : keys_)
+    state_.endpoint_by_key.erase(state_.endpoint_by_key.find(*key));
   for (const std::uint32_t id : references_) --state_.uses[id].references;
 }
 

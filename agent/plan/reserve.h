@@ -30,6 +30,7 @@ class Reservation {
   EndpointUse& use(std::uint32_t id);
   std::uint32_t id(RangeAllocator& ids, std::uint32_t& lacking);
   hf_string_ref text(const std::string& text);
+  void taken(RangeAllocator& of, std::uint32_t first, std::uint32_t length);
   void give_back();
 
   struct Range {
@@ -41,7 +42,7 @@ class Reservation {
   Sections& sections_;
   std::vector<Range> ranges_;
   std::vector<hf_string_ref> texts_;
-  std::vector<EndpointKey> keys_;
+  std::vector<const EndpointKey*> keys_;  // new ones, where the table has them
   std::vector<std::uint32_t> references_;
   Usage lacking_;
   std::set<std::string> lacking_texts_;

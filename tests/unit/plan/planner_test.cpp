@@ -11,14 +11,14 @@ using testing::IsEmpty;
 
 TEST_F(PlannerTest, AddingWritesWhatIsNamedBeforeWhatNamesIt) {
   const auto diff = change({song({"10.1.0.1", "10.1.0.2"})});
-  EXPECT_THAT(kinds(*diff), HasSubstr("endpoint slots pool insert meta"));
+  EXPECT_THAT(kinds(*diff), HasSubstr("string endpoint service poolname slots pool insert meta"));
   EXPECT_TRUE(kinds(*diff).starts_with("string ")) << kinds(*diff);
 }
 
 TEST_F(PlannerTest, ReplacingAnEndpointIsOneSwitch) {
   change({song({"10.1.0.1", "10.1.0.2"})});
   const auto diff = change({song({"10.1.0.1", "10.1.0.3"})});
-  EXPECT_EQ(kinds(*diff), "service endpoint slots pool grace meta");
+  EXPECT_EQ(kinds(*diff), "endpoint service slots pool grace meta");
   EXPECT_EQ(all_of<op::StorePool>(*diff).size(), 1u);
 }
 
