@@ -23,10 +23,21 @@ void RangeAllocator::remove(Holes::iterator hole) {
 std::optional<std::uint32_t> RangeAllocator::allocate(std::uint32_t length) {
   const auto fit = by_length_.lower_bound({length, 0});
   if (length == 0 || fit == by_length_.end()) return std::nullopt;
-  const auto [room, first] = *fit;
-  remove(holes_.find(first));
-  add(first + length, room - length);
   used_ += length;
+  if (fit->first == length) {
+    const std::uint32_t first = fit->second;
+    remove(holes_.find(first));
+    return first;
+  }
+  // The hole begins later: the same nodes, in their new place. A million ids are given out so.
+  auto by_length = by_length_.extract(fit);
+  auto hole = holes_.extract(by_length.value().second);
+  const std::uint32_t first = hole.key();
+  hole.key() += length;
+  hole.mapped() -= length;
+  by_length.value() = {hole.mapped(), hole.key()};
+  by_length_.insert(std::move(by_length));
+  holes_.insert(std::move(hole));
   return first;
 }
 

@@ -52,11 +52,13 @@ Claims::Claim* Claims::find(const IpAddress& address, std::uint16_t port,
 
 Claims::Claim& Claims::arrive(const IpAddress& address, std::uint16_t port,
                               const Identity& identity) {
-  if (Claim* const known = find(address, port, identity)) return *known;
   const auto [first, last] = claims_.equal_range(address);
-  const bool contested = std::any_of(first, last, [&](const auto& item) {
-    return item.second.held > 0 && item.second.identity != identity;
-  });
+  bool contested = false;
+  for (auto at = first; at != last; ++at) {
+    Claim& claim = at->second;
+    if (claim.port == port && claim.identity == identity) return claim;
+    contested = contested || (claim.held > 0 && claim.identity != identity);
+  }
   if (contested) contested_.push_back(address);
   Claim claim;
   claim.identity = identity;
