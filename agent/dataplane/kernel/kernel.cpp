@@ -111,8 +111,7 @@ Result<> KernelDataplane::State::convert_set(std::uint32_t number, const Maps& m
   if (!next) return tl::unexpected(next.error());
   auto programs = pinned_programs(pins, number);
   if (!programs) return tl::unexpected(programs.error());
-  return move_to(number, std::move(*next),
-                 [&](const std::string& name) { return programs->at(name).get(); });
+  return move_to(number, std::move(*next), fd_of(*programs));
 }
 
 // Whoever opened it fills it, from a snapshot or the sources. Nothing of the set that serves is
@@ -138,8 +137,8 @@ Result<> KernelDataplane::State::grow_beside(const Capacity& room, const Image& 
   return remove_directory(before, steps);
 }
 
-// There is no way back, as its programs may have other names: after an error some links run the
-// new ones, the new set is whole, and the next start ends the switch.
+// After an error some links run the new programs, the new set is whole, and the next start ends the
+// switch.
 Result<> KernelDataplane::State::replace_unreadable() {
   const std::uint32_t from = unreadable;
   if (auto whole = complete_set(pins, *set, steps); !whole) return whole;
@@ -171,6 +170,7 @@ Result<> KernelDataplane::attach() {
       !attached) {
     return attached;
   }
+  if (auto detached = detach_unknown(state.pins, state.steps); !detached) return detached;
   return state.set->programs->repin_programs(state.set->directory, state.steps);
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "agent/base/fd.h"
 
@@ -46,6 +47,12 @@ Result<> attach_link(const std::string& path, int cgroup, const ProgramRow& row,
   return fail_errno(errno, "pin link " + path);
 }
 
+bool known(const std::string& program) {
+  const auto& rows = program_rows();
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const ProgramRow& row) { return row.name == program; });
+}
+
 }  // namespace
 
 Result<> check_links(const Pins& pins, std::uint64_t cgroup_id) {
@@ -60,16 +67,38 @@ Result<> check_links(const Pins& pins, std::uint64_t cgroup_id) {
   return {};
 }
 
+std::vector<std::string> link_names(const Pins& pins) {
+  const std::vector<std::string> found = names_in(pins.links());
+  std::vector<std::string> names;
+  for (const ProgramRow& row : program_rows()) {
+    if (std::binary_search(found.begin(), found.end(), row.name)) names.push_back(row.name);
+  }
+  std::copy_if(found.begin(), found.end(), std::back_inserter(names),
+               [](const std::string& name) { return !known(name); });
+  return names;
+}
+
 // A link whose cgroup is gone serves nobody, and cannot be switched.
 Result<> switch_links(const Pins& pins, const ProgramFd& programs, const Steps& steps) {
-  std::vector<ProgramRow> rows = program_rows();
-  if (steps.connects_first()) std::reverse(rows.begin(), rows.end());
-  for (const ProgramRow& row : rows) {
-    if (link_state(pins.link(row.name)).cgroup_id == 0) continue;
-    steps.next("switch " + row.name);
-    if (auto switched = switch_link(pins.link(row.name), programs(row.name)); !switched) {
-      return switched;
-    }
+  std::vector<std::string> names = link_names(pins);
+  if (steps.connects_first()) std::reverse(names.begin(), names.end());
+  for (const std::string& name : names) {
+    const int program = programs(name);
+    if (program < 0 || link_state(pins.link(name)).cgroup_id == 0) continue;
+    steps.next("switch " + name);
+    if (auto switched = switch_link(pins.link(name), program); !switched) return switched;
+  }
+  return {};
+}
+
+Result<> detach_unknown(const Pins& pins, const Steps& steps) {
+  for (const std::string& name : link_names(pins)) {
+    if (known(name)) continue;
+    steps.next("detach " + name);
+    const std::string path = pins.link(name);
+    // At once, not when the kernel gets to freeing what nobody holds.
+    if (Fd link(::bpf_obj_get(path.c_str())); link) (void)::bpf_link_detach(link.get());
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "unpin " + path);
   }
   return {};
 }

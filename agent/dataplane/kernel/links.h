@@ -13,7 +13,7 @@
 
 namespace holdfast::kernel {
 
-using ProgramFd = std::function<int(const std::string& program)>;
+using ProgramFd = std::function<int(const std::string& program)>;  // negative: there is none
 
 struct CgroupAt {
   std::string path;
@@ -22,11 +22,17 @@ struct CgroupAt {
 
 // Pinned links of an earlier life at another cgroup: incompatible.
 Result<> check_links(const Pins& pins, std::uint64_t cgroup_id);
-// Switches the links that are there to these programs, in the order of abi/layout.h.
+// The links that are there: of this version's programs in the order of abi/layout.h, then others'.
+std::vector<std::string> link_names(const Pins& pins);
+// Switches the links that are there to these programs, in that order. A link for which there is no
+// program goes on as it is.
 Result<> switch_links(const Pins& pins, const ProgramFd& programs, const Steps& steps);
 // The same, and attaches what is not attached.
 Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
                       const Steps& steps);
+// Detaches what another version attached, and this one has no program for: it would serve for ever
+// from maps that nobody writes.
+Result<> detach_unknown(const Pins& pins, const Steps& steps);
 // Attached means that the link is pinned, and to a cgroup that still exists.
 std::vector<ProgramStatus> link_status(const Pins& pins);
 

@@ -38,6 +38,17 @@ const std::vector<ProgramRow>& program_rows() {
   return rows;
 }
 
+std::vector<std::string> names_in(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 namespace {
 
 bool exists(const std::string& path) {
@@ -56,17 +67,6 @@ std::uint32_t number_of(std::string_view name, std::string_view prefix) {
 bool is_symlink(const std::string& path) {
   std::error_code error;
   return fs::is_symlink(fs::symlink_status(path, error));
-}
-
-std::vector<std::string> names_in(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 Result<> require_bpffs(const std::string& directory) {

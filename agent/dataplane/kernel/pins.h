@@ -38,7 +38,8 @@ struct ProgramRow {
 };
 const std::vector<ProgramRow>& program_rows();  // in the order of the first attach
 
-Result<> make_directory(const std::string& path);  // success when it is there
+std::vector<std::string> names_in(const std::string& directory);  // sorted; none: not readable
+Result<> make_directory(const std::string& path);                 // success when it is there
 // Makes the directories that outlive sets; the parent of `root` must be on bpffs.
 Result<> make_directories(const Pins& pins);
 // What an ended process left of sets in the making.

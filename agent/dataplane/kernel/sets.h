@@ -48,7 +48,9 @@ Result<> complete_set(const Pins& pins, LiveSet& set, const Steps& steps);
 // Loads this build's programs over the maps of a set of its layout.
 Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps);
 
+// For each link that is there the program of that name in a set, if it has one.
 Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number);
+ProgramFd fd_of(const std::map<std::string, Fd>& programs);
 // From a whole set to another, whatever was already done. `from` 0: no set served before.
 Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
                      const ProgramFd& programs, const Steps& steps);

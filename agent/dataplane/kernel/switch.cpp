@@ -85,13 +85,17 @@ Result<> take_cut(const Pins& pins, std::uint32_t from, std::uint32_t to) {
   return carry_over(*before, *after);
 }
 
-// Another version made the newest set, and ended before it served, or half-way: where it has not
-// the programs of this version, what is of the set before goes on.
+bool readable(const Pins& pins, std::uint32_t number) {
+  return number != 0 && open_pinned(pins, pins.set(number), false).has_value();
+}
+
+// Another version made the newest set, and ended before it served, or half-way. This version reads
+// the one before, with all its counts; what the newest counted meanwhile is as unknown as the rest
+// of it.
 Result<> go_back(const Pins& pins, std::uint32_t to, std::uint32_t newest, const Steps& steps) {
   auto programs = pinned_programs(pins, to);
   if (!programs) return tl::unexpected(programs.error());
-  const auto fd = [&](const std::string& name) { return programs->at(name).get(); };
-  if (auto back = switch_links(pins, fd, steps); !back) return back;
+  if (auto back = switch_links(pins, fd_of(*programs), steps); !back) return back;
   return retire_set(pins, newest, steps);
 }
 
@@ -99,13 +103,21 @@ Result<> go_back(const Pins& pins, std::uint32_t to, std::uint32_t newest, const
 
 Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number) {
   std::map<std::string, Fd> programs;
-  for (const ProgramRow& row : program_rows()) {
-    const std::string path = pins.set(number) + "/" + row.name;
+  for (const std::string& name : link_names(pins)) {
+    const std::string path = pins.set(number) + "/" + name;
     Fd fd(::bpf_obj_get(path.c_str()));
+    if (!fd && errno == ENOENT) continue;
     if (!fd) return fail_errno(errno, "open pinned program " + path);
-    programs.emplace(row.name, std::move(fd));
+    programs.emplace(name, std::move(fd));
   }
   return programs;
+}
+
+ProgramFd fd_of(const std::map<std::string, Fd>& programs) {
+  return [&programs](const std::string& name) {
+    const auto found = programs.find(name);
+    return found == programs.end() ? -1 : found->second.get();
+  };
 }
 
 Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps) {
@@ -153,14 +165,15 @@ Result<> settle_sets(const Pins& pins, const Steps& steps) {
   if (sets.empty()) return {};
   const std::uint32_t newest = sets.back(), current = pins.current_set();
   const std::uint32_t before = sets.size() > 1 ? sets[sets.size() - 2] : 0;
+  if (newest > current && readable(pins, current) && !readable(pins, newest)) {
+    return go_back(pins, current, newest, steps);
+  }
   if (newest > current) {
     auto programs = pinned_programs(pins, newest);
-    if (!programs && programs.error().code == Errc::not_found && current != 0) {
-      return go_back(pins, current, newest, steps);
-    }
     if (!programs) return tl::unexpected(programs.error());
-    const auto fd = [&](const std::string& name) { return programs->at(name).get(); };
-    if (auto moved = switch_sets(pins, current, newest, fd, steps); !moved) return moved;
+    if (auto moved = switch_sets(pins, current, newest, fd_of(*programs), steps); !moved) {
+      return moved;
+    }
   } else if (auto shared = share_maps(pins, before, newest, steps); !shared) {
     return shared;
   }

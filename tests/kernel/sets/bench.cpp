@@ -17,6 +17,7 @@
 
 #include "agent/plan/inspect.h"
 #include "holdfast/abi/layout.h"
+#include "holdfast/abi/names.h"
 
 namespace holdfast::kernel_test {
 namespace {
@@ -144,6 +145,31 @@ std::string Bench::disorder() const {
   for (const std::string& path : lacking) mixed += " lacks " + path + ";";
   for (const std::string& path : left) mixed += " left " + path + ";";
   return mixed;
+}
+
+void Bench::forget_layout(const std::string& set) const {
+  const Fd layout(::bpf_obj_get((bpffs_ + "/" + set + "/layout").c_str()));
+  const __u32 key = 0;
+  hf_layout other{};
+  constexpr std::string_view kText = "holdfast layout 99\nsecret\n";
+  std::copy(kText.begin(), kText.end(), other.text);
+  require(::bpf_map_update_elem(layout.get(), &key, &other, BPF_ANY) == 0, "write the layout");
+}
+
+void Bench::attach_unknown(const std::string& name) const {
+  const Fd program(::bpf_obj_get((bpffs_ + "/current/hf_connect4").c_str()));
+  const Fd directory(::open(cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd link(
+      ::bpf_link_create(program.get(), directory.get(), BPF_CGROUP_INET4_CONNECT, nullptr));
+  require(link && ::bpf_obj_pin(link.get(), (bpffs_ + "/links/" + name).c_str()) == 0, "attach");
+}
+
+std::uint32_t Bench::attached() const {
+  const Fd directory(::open(cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  __u32 ids[16] = {}, count = 16, flags = 0;
+  require(::bpf_prog_query(directory.get(), BPF_CGROUP_INET4_CONNECT, 0, &flags, ids, &count) == 0,
+          "query the hook");
+  return count;
 }
 
 std::uint32_t Bench::in_flight() const {

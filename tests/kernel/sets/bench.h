@@ -44,6 +44,12 @@ class Bench {
   std::uint32_t in_flight() const;
   std::string traffic() const;  // what in_flight() is the sum of
   std::uint32_t set() const;
+  // Leaves a set as a version would whose descriptions have another form.
+  void forget_layout(const std::string& set) const;
+  // Attaches another version's program, as it would: a link under a name that this one does not
+  // know, to the program that serves IPv4 connects.
+  void attach_unknown(const std::string& name) const;
+  std::uint32_t attached() const;  // programs on the cgroup's hook of IPv4 connects
   // Everything pinned, and the maps that the pinned programs use.
   std::set<Object> objects() const;
 

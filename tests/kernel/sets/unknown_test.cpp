@@ -5,9 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <algorithm>
-
-#include "holdfast/abi/names.h"
 #include "tests/kernel/sets/bench.h"
 #include "tests/kernel/sets/traffic.h"
 
@@ -28,16 +25,7 @@ class Unknown : public ::testing::Test {
     return bench.agent(arguments);
   }
   std::string current(const std::string& name) const { return bench.bpffs() + "/current/" + name; }
-
-  // As a version would leave it whose descriptions have another form.
-  void forget_layout() const {
-    const Fd layout(::bpf_obj_get(current("layout").c_str()));
-    const __u32 key = 0;
-    hf_layout other{};
-    constexpr std::string_view kText = "holdfast layout 99\nsecret\n";
-    std::copy(kText.begin(), kText.end(), other.text);
-    ASSERT_EQ(::bpf_map_update_elem(layout.get(), &key, &other, BPF_ANY), 0);
-  }
+  void forget_layout() const { bench.forget_layout("current"); }
 };
 
 // The peers of what was connected before are their endpoints: that state is of the other version.
