@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The systemd unit, where no systemd runs: its hardening as systemd-analyze sees it, its promises held
-against a real daemon (notification, watchdog, the system calls it may use). One line a case:
-`ok systemd:NAME: figures` or `FAIL systemd:NAME: what`. Exit 1 when one failed."""
+"""The systemd unit, where no systemd runs (tests/vm runs it under one): its hardening as systemd-analyze
+sees it, its promises held against a real daemon (notification, watchdog, the system calls it may use).
+One line a case: `ok systemd:NAME: figures` or `FAIL systemd:NAME: what`. Exit 1 when one failed."""
 import os
 import pathlib
 import re

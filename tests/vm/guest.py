@@ -64,6 +64,21 @@ def libraries(program):
     return found
 
 
+def copy_programs(root, directory, binaries, names):
+    """Programs, the libraries they need, and busybox."""
+    wanted = set()
+    for name in names:
+        shutil.copy(binaries / name, root / directory / name)
+        run("strip", root / directory / name)
+        wanted |= libraries(binaries / name)
+    shutil.copy("/bin/busybox", root / directory / "busybox")
+    for path in wanted:
+        into = root / path.lstrip("/")
+        into.parent.mkdir(parents=True, exist_ok=True)
+        into.unlink(missing_ok=True)  # it may be a link, out of `root`
+        shutil.copy(os.path.realpath(path), into)
+
+
 class Image:
     """Kernel and initramfs of one kernel package, unpacked at `package`."""
 
@@ -76,10 +91,11 @@ class Image:
         shutil.rmtree(self.root, ignore_errors=True)
         for part in ("bin", "proc", "sys", "dev", "run", "tmp", "etc/holdfast/catalog.d", "var/lib/holdfast"):
             (self.root / part).mkdir(parents=True)
-        self.fill_programs(binaries)
+        copy_programs(self.root, "bin", binaries, PROGRAMS)
         self.fill_modules()
         (self.root / "etc/holdfast/config.yaml").write_text(CONFIG)
         (self.root / "etc/holdfast/catalog.d/catalog.yaml").write_text(catalog(filler))
+        shutil.copy(HERE / "common.sh", self.root)
         shutil.copy(HERE / "init.sh", self.root / "init")
         (self.root / "init").chmod(0o755)
         names = run("find", ".", cwd=self.root)
@@ -87,18 +103,6 @@ class Image:
                                  capture_output=True, check=True).stdout
         self.initrd.write_bytes(gzip.compress(archive, 1))
         shutil.rmtree(self.root)
-
-    def fill_programs(self, binaries):
-        wanted = set()
-        for name in PROGRAMS:
-            shutil.copy(binaries / name, self.root / "bin" / name)
-            run("strip", self.root / "bin" / name)
-            wanted |= libraries(binaries / name)
-        shutil.copy("/bin/busybox", self.root / "bin/busybox")
-        for path in wanted:
-            into = self.root / path.lstrip("/")
-            into.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(os.path.realpath(path), into)
 
     def fill_modules(self):
         """The few that a disk needs, with what they need: depmod says what that is."""
@@ -121,11 +125,11 @@ class Image:
         run("depmod", "-b", self.root, self.release)
 
 
-def make_disk(path, megabytes=32):
+def make_disk(path, megabytes=32, content=None):
     path.unlink(missing_ok=True)
     empty = path.parent / "empty"
     empty.mkdir(exist_ok=True)
-    run("mke2fs", "-q", "-t", "ext4", "-d", empty, path, f"{megabytes}M")
+    run("mke2fs", "-q", "-t", "ext4", "-d", content or empty, path, f"{megabytes}M")
 
 
 def die_with_parent():

@@ -17,32 +17,13 @@ ip addr add 10.77.0.1/32 dev lo
 ip addr add fd77::1/128 dev lo
 mode=$(sed -n 's/.*hf\.mode=\([a-z]*\).*/\1/p' /proc/cmdline)
 
-guest() { echo "GUEST $*"; }
-expect() {  # expect NAME EXPECTED ACTUAL
-  if [ "$2" = "$3" ]; then guest "ok $1"; else guest "FAIL $1: expected '$2', got '$3'"; fi
-}
+# shellcheck source=tests/vm/common.sh
+. /common.sh
 finish() {
   guest "end"
   sync
   poweroff -f
   sleep 60
-}
-# until_true TENTHS COMMAND...: repeats it until it succeeds; bounded, for a guest that hangs tells
-# nothing.
-until_true() {
-  local left=$1
-  shift
-  while ! "$@" >/dev/null 2>&1; do
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || return 1
-    sleep 0.1
-  done
-}
-start_servers() {
-  vm_dial serve 10.77.0.1 8080 song4 &
-  vm_dial serve fd77::1 8080 song6 &
-  until_true 100 vm_dial dial 10.77.0.1 8080
-  until_true 100 vm_dial dial fd77::1 8080
 }
 start_daemon() {
   holdfastd >/run/holdfastd.log 2>&1 &
@@ -53,12 +34,6 @@ start_daemon() {
   holdfast check | sed 's/^/LOG /'
 }
 counter() { holdfast map dump counters --no-headers | awk -v name="$1" '$1 == name { print $2 }'; }
-
-dial_all() {  # dial_all WHEN
-  expect "$1 IPv4" "song4 10.96.0.10 80" "$(vm_dial dial 10.96.0.10 80)"
-  expect "$1 IPv6" "song6 fd96::10 80" "$(vm_dial dial fd96::10 80)"
-  expect "$1 mapped" "song4 ::ffff:10.96.0.10 80" "$(vm_dial dial ::ffff:10.96.0.10 80)"
-}
 
 mode_dial() {
   start_servers
@@ -99,17 +74,17 @@ mode_refused() {
   dial_all "after a refused program"
 }
 
-disk() {
+disk() {  # disk DIRECTORY
   modprobe virtio_pci
   modprobe virtio_blk
   modprobe ext4
   until_true 100 test -b /dev/vda
-  mount -t ext4 /dev/vda /var/lib/holdfast || guest "FAIL disk: not mounted"
+  mount -t ext4 /dev/vda "$1" || guest "FAIL disk: not mounted"
 }
 
 # With its source: the generation gets to the disk.
 mode_first() {
-  disk
+  disk /var/lib/holdfast
   start_servers
   start_daemon
   dial_all "first boot"
@@ -122,7 +97,7 @@ mode_first() {
 # The source's directory is gone: only the disk knows. Then saves without end: the power is cut.
 mode_reboot() {
   rm -rf /etc/holdfast/catalog.d
-  disk
+  disk /var/lib/holdfast
   guest "partial $(find /var/lib/holdfast -name '*.new' | wc -l)"
   start_servers
   start_daemon
@@ -138,7 +113,7 @@ mode_reboot() {
 # The sabotage arm: the same boot without the files must redirect nothing.
 mode_sabotage() {
   rm -rf /etc/holdfast/catalog.d
-  disk
+  disk /var/lib/holdfast
   rm -f /var/lib/holdfast/*
   start_servers
   holdfastd >/run/holdfastd.log 2>&1 &
@@ -147,7 +122,16 @@ mode_sabotage() {
   expect "no snapshot, no redirect" "connect ENETUNREACH" "$(vm_dial dial 10.96.0.10 80)"
 }
 
+# A root file system with systemd in it takes over from here (unit.sh).
+mode_unit() {
+  mkdir -p /root
+  disk /root
+  umount /sys/fs/bpf /sys/fs/cgroup /run /sys /proc
+  exec switch_root /root /lib/systemd/systemd
+}
+
 case $mode in
+  unit*) mode_unit ;;
   dial | first | reboot | sabotage) "mode_$mode" ;;
   *) guest "FAIL mode: '$mode'" ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The agent on kernels of other versions, and over reboots and power cuts. Started by scripts/vm,
-which fetches the kernels. Prints "ok NAME" and "FAIL NAME: why"; exit 1 when one failed."""
+"""The agent on kernels of other versions, over reboots and power cuts, and as a unit of systemd. Started
+by scripts/vm, which fetches kernels and packages. Prints "ok NAME" and "FAIL NAME: why"; exit 1 when one failed."""
 import argparse
 import pathlib
 import random
@@ -11,6 +11,7 @@ import tempfile
 import time
 
 from guest import Boot, Image, make_disk
+from userland import make_unit_disk
 
 
 class Report:
@@ -51,6 +52,8 @@ def whole_boot(report, image, mode, prefix, disk=None, show=False):
             for line in boot.lines():
                 tell(report, prefix, line, boot.log)
                 ended = ended or "GUEST end" in line
+                if (figure := words(line, "count")) is not None:
+                    print(f"figure {prefix}: {figure}", flush=True)
                 if show and "CHECK WARN" in line:
                     print(f"     {prefix} check: {line[line.find('CHECK ') + 6:]}", flush=True)
         except TimeoutError as error:
@@ -128,10 +131,19 @@ def reboots(report, image, directory, prefix, cuts, seed):
     whole_boot(report, image, "sabotage", f"{prefix} sabotage:", sabotaged)
 
 
+def unit_boots(report, image, directory, packages, binaries):
+    """systemd and the shipped unit: a first boot that knows nothing, and one that has the snapshot."""
+    disk = directory / "disk-unit"
+    make_unit_disk(disk, packages, binaries)
+    whole_boot(report, image, "unit", "vm.unit", disk)
+    whole_boot(report, image, "unitreboot", "vm.unit reboot:", disk)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--kernel", action="append", default=[], metavar="NAME=DIRECTORY", help="an unpacked kernel package")
+    parser.add_argument("--userland", type=pathlib.Path, help="unpacked packages: systemd and what it needs")
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--reboot-kernel", default="6.1", help="of which reboots and power cuts are tried")
@@ -147,6 +159,8 @@ def main():
             whole_boot(report, image, "dial", prefix, show=True)
             if name == arguments.reboot_kernel:
                 reboots(report, image, directory, prefix, arguments.cuts, arguments.seed)
+                if arguments.userland:
+                    unit_boots(report, image, directory, arguments.userland, arguments.bin.resolve())
             print(f"     {prefix}: Linux {image.release}, {time.monotonic() - begin:.0f} s", flush=True)
     return 1 if report.failed else 0
 
