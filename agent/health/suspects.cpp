@@ -62,7 +62,7 @@ void Suspects::set(const std::vector<ProbeTarget>& targets) {
       one.told_idle = known->told_idle;
       one.told = known->told;
     }
-    merged.push_back(std::move(one));
+    merged.push_back(one);
   }
   all_ = std::move(merged);
   ++revision_;

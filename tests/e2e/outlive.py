@@ -170,7 +170,7 @@ class Outlive:
     def counts_are_exact(self):
         self.dial.ask("pause")
         # What was just closed is settled by the kernel a little later.
-        wait_for("as many in flight as are open", lambda: self.in_flight() == self.options.long, 30)
+        wait_for("as many in flight as are open", lambda: self.in_flight() == self.options.long, PATIENCE)
         self.dial.ask("resume")
 
     # --- what must hold -----------------------------------------------------------------------------
@@ -322,7 +322,7 @@ class Outlive:
         younger = Talk(self.host, self.load_program, "hold", 50)
         younger.ask(f"services {self.services}")
         wanted = self.options.long + 50
-        wait_for("as many in flight as are open", lambda: self.in_flight() == wanted, 30)
+        wait_for("as many in flight as are open", lambda: self.in_flight() == wanted, PATIENCE)
         self.end(0)
         self.start(OTHER, "no-cut")
         counted = self.in_flight()

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -15,6 +16,13 @@
 namespace holdfast {
 
 using namespace kernel;
+
+namespace {
+
+// Half a million endpoints take most of a second to read, and may change all the while.
+constexpr auto kPatience = std::chrono::seconds(2);
+
+}  // namespace
 
 struct PinnedReader::State {
   Pins pins;
@@ -68,8 +76,10 @@ bool torn(const Image& image) {
 // Two reads with the same pool words and generation around them: no update came in between that a
 // view of the services could show half of.
 Result<Image> PinnedReader::image() const {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
   auto before = read_image(state_->maps);
   for (int attempt = 0; before && attempt < 20; ++attempt) {
+    if (attempt > 0 && std::chrono::steady_clock::now() > end) break;
     auto after = read_image(state_->maps);
     if (!after) return after;
     if (same_words(before->pools, after->pools) && !torn(*after) &&
