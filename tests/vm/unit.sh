@@ -25,7 +25,10 @@ new_process() { [ "$(property MainPID)" != "$1" ] && [ "$(property ActiveState)"
 # Connects without a pause, counted: `dialled WHAT` ends it.
 dial_on() {
   rm -f /run/stop /run/dialled
-  (until [ -e /run/stop ]; do vm_dial dial 10.96.0.10 80; done >/run/dialled) &
+  (until [ -e /run/stop ]; do
+    vm_dial dial 10.96.0.10 80
+    vm_dial dial fd96::10 80
+  done >/run/dialled) &
   dialling=$!
   sleep 0.5
 }
@@ -34,8 +37,15 @@ dialled() {
   touch /run/stop
   wait "$dialling"
   all=$(grep -c . /run/dialled)
-  failed=$(grep -vc '^song4 10.96.0.10 80$' /run/dialled)
+  failed=$(grep -vc '^song4 10.96.0.10 80$\|^song6 fd96::10 80$' /run/dialled)
   guest "count $1: $all connects, $failed failed"
+}
+
+# As the daemon's process sees the file systems; with all rights, so that only its mounts refuse.
+within() {  # within PID COMMAND...
+  local pid=$1
+  shift
+  nsenter -t "$pid" -m -- "$@" 2>/dev/null
 }
 
 check_hardening() {
@@ -46,6 +56,11 @@ check_hardening() {
   expect "no new privileges" 1 "$(sed -n 's/^NoNewPrivs:\t//p' "/proc/$pid/status")"
   expect "its system calls are filtered" 2 "$(sed -n 's/^Seccomp:\t//p' "/proc/$pid/status")"
   expect "nothing was refused to it" 0 "$(journalctl -u holdfastd --no-pager | grep -ci 'not permitted\|denied\|read-only file')"
+  expect "its bpffs is writable" 0 "$(within "$pid" mkdir /sys/fs/bpf/holdfast/within && within "$pid" rmdir /sys/fs/bpf/holdfast/within; echo $?)"
+  for directory in /etc /usr /var /sys/fs/cgroup; do
+    expect "and $directory is not" 1 "$(within "$pid" mkdir $directory/within; echo $?)"
+  done
+  expect "nor what the kernel is tuned by" 1 "$(within "$pid" busybox sh -c 'echo 1 >/proc/sys/vm/swappiness'; echo $?)"
   expect "the pins are seen from without" 5 "$(find $links -type f | wc -l)"
 }
 
@@ -111,7 +126,6 @@ unit_first() {
   cp -r /etc/holdfast/later.d /etc/holdfast/new.d
   mv /etc/holdfast/new.d /etc/holdfast/catalog.d
   await "the catalog comes, it serves" 300 serving
-  start_servers
   dial_all "dial"
   check_hardening
   check_stop
@@ -126,9 +140,9 @@ unit_first() {
 }
 
 unit_reboot() {
+  expect "the catalog is gone" "" "$(ls -d /etc/holdfast/catalog.d 2>/dev/null)"
   expect "from the snapshot it is serving" serving "$(property StatusText)"
   expect "the first start did it" 0 "$(property NRestarts)"
-  start_servers
   expect "the first connect" "song4 10.96.0.10 80" "$(vm_dial dial 10.96.0.10 80)"
   expect "the first connect, IPv6" "song6 fd96::10 80" "$(vm_dial dial fd96::10 80)"
 }
