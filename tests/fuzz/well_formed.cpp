@@ -49,11 +49,8 @@ void expect(bool holds, const char* what) {
 
 void expect_well_formed(const Service& service) {
   expect(!service.key.name.empty() && !service.key.name_space.empty(), "a service has a name");
-  expect(ordered(service.pools,
-                 [](const Pool& one) {
-                   return std::tuple(one.service_port, one.protocol, one.family);
-                 }),
-         "pools are sorted by port, protocol and family");
+  expect(ordered(service.pools, [](const Pool& one) { return one.key(); }),
+         "pools are sorted by port, protocol, family and traffic policy");
   for (const Pool& pool : service.pools) expect_well_formed(pool);
 }
 
