@@ -8,6 +8,7 @@
 
 #include "agent/app/daemon.h"
 #include "agent/app/log.h"
+#include "agent/app/timer.h"
 
 namespace holdfast {
 
@@ -50,10 +51,7 @@ void Daemon::probe_held() {
   for (const SourceState& source : sources_) revision += source.guard.suspects_revision();
   if (std::exchange(suspects_revision_, revision) == revision) return;
   if (steady_clock::now() >= targets_due_) return set_suspects();
-  targets_timer_.expires_at(targets_due_);
-  targets_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopping_) set_suspects();
-  });
+  after(targets_timer_, targets_due_ - steady_clock::now(), [this] { set_suspects(); });
 }
 
 // To gather half a million held endpoints takes a second, and each one found dead changes what is
@@ -85,20 +83,14 @@ void Daemon::look_at_traffic() {
     learn(std::move(one));
   set_probe_targets();
   if (suspects_.empty()) return;
-  traffic_timer_.expires_after(kLookInterval);
-  traffic_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopping_) look_at_traffic();
-  });
+  after(traffic_timer_, kLookInterval, [this] { look_at_traffic(); });
 }
 
 // Evidence comes many at a time; each alone would pay the grace periods of its own generation.
 void Daemon::learn(Evidence evidence) {
   evidence_.push_back(std::move(evidence));
   if (evidence_.size() > 1) return;
-  evidence_timer_.expires_after(kGatherEvidence);
-  evidence_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopping_) judge_evidence();
-  });
+  after(evidence_timer_, kGatherEvidence, [this] { judge_evidence(); });
 }
 
 void Daemon::judge_evidence() {

@@ -166,11 +166,10 @@ void Daemon::verify_later() {
 }
 
 void Daemon::verify_maps() {
-  if (reconciler_ && !reconciler_->pending()) {
-    const auto mended = reconciler_->verify();
-    if (!mended) log::error("verify: " + mended.error().what);
-    if (mended && *mended) log::warn(fmt::format("verify: mended {} differences", *mended));
-  }
+  if (!reconciler_ || reconciler_->pending()) return;
+  const auto mended = reconciler_->verify();
+  if (!mended) log::error("verify: " + mended.error().what);
+  if (mended && *mended) log::warn(fmt::format("verify: mended {} differences", *mended));
 }
 
 }  // namespace holdfast

@@ -39,9 +39,9 @@ std::vector<ProbeTarget> merged(std::vector<ProbeTarget> targets) {
     return std::pair(key_of(a), b.since) < std::pair(key_of(b), a.since);
   });
   std::vector<ProbeTarget> result;
-  for (ProbeTarget& one : targets) {
+  for (const ProbeTarget& one : targets) {
     if (result.empty() || key_of(result.back()) != key_of(one)) {
-      result.push_back(std::move(one));
+      result.push_back(one);
     } else {
       result.back().picked = result.back().picked || one.picked;
     }
@@ -65,8 +65,12 @@ Judged Guard::evidence(const std::vector<Evidence>& found, TimePoint now) {
     }
     if (news) result.news.push_back(one);
   }
+  Alive alive;
+  for (const Evidence& one : found) {
+    if (one.verdict == Verdict::alive) alive.emplace(one.address, one.port, one.protocol);
+  }
   Ground ground;
-  ground.evidence = &found;
+  ground.alive = &alive;
   for (const ServiceKey& key : concerned) {
     auto admitted = judge_service(*state_, key, state_->entries[key].said, ground, now);
     if (admitted) result.admitted.push_back(std::move(*admitted));

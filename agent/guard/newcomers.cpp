@@ -22,11 +22,7 @@ bool any_doubted(const Service* service) {
 }
 
 bool found_alive(const Ground& ground, const Endpoint& endpoint, Protocol protocol) {
-  if (!ground.evidence) return false;
-  return std::any_of(ground.evidence->begin(), ground.evidence->end(), [&](const Evidence& one) {
-    return one.verdict == Verdict::alive && one.address == endpoint.address &&
-           one.port == endpoint.port && one.protocol == protocol;
-  });
+  return ground.alive && ground.alive->contains({endpoint.address, endpoint.port, protocol});
 }
 
 }  // namespace

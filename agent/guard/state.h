@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -103,15 +104,17 @@ struct Guard::State {
 };
 
 // What a judgement stands on, beside what the source says of the service.
+using Alive = std::set<std::tuple<IpAddress, std::uint16_t, Protocol>>;
+
 struct Ground {
   const SourceUpdate* update = nullptr;   // nullptr: not the source's word (evidence, an operator)
   const ServiceChange* change = nullptr;  // nullptr: the service is not in the update
   Basis basis = Basis::event;
-  bool explained = false;  // all that was said before and is not said now
-  bool accepted = false;   // by an operator: whatever is held
-  bool mass = false;       // what becomes held by this is beyond the thresholds
-  std::string reason;      // of what becomes held; "": found from the update
-  const std::vector<Evidence>* evidence = nullptr;
+  bool explained = false;        // all that was said before and is not said now
+  bool accepted = false;         // by an operator: whatever is held
+  bool mass = false;             // what becomes held by this is beyond the thresholds
+  std::string reason;            // of what becomes held; "": found from the update
+  const Alive* alive = nullptr;  // what evidence has just found alive
 };
 
 // What only an older answer lists (design.md 4.10).

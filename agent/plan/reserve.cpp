@@ -44,6 +44,7 @@ std::uint32_t Reservation::id(RangeAllocator& ids, std::uint32_t& lacking) {
   return *given;
 }
 
+// Neighbours are one range: a first fill takes its ids one after the other.
 void Reservation::taken(RangeAllocator& of, std::uint32_t first, std::uint32_t length) {
   const auto last = std::find_if(ranges_.rbegin(), ranges_.rend(),
                                  [&](const Range& range) { return range.of == &of; });

@@ -19,7 +19,7 @@ using namespace kernel;
 
 namespace {
 
-// Half a million endpoints take most of a second to read, and may change all the while.
+// Maps that are read more slowly than they change are never found quiet.
 constexpr auto kPatience = std::chrono::seconds(2);
 
 }  // namespace

@@ -50,6 +50,7 @@ Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps ma
 
 // For each link that is there the program of that name in a set, if it has one.
 Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number);
+// Valid as long as `programs`.
 ProgramFd fd_of(const std::map<std::string, Fd>& programs);
 // From a whole set to another, whatever was already done. `from` 0: no set served before.
 Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,

@@ -5,20 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/kernel/sets/bench.h"
-#include "tests/kernel/sets/traffic.h"
+#include "tests/kernel/sets/serving.h"
 
 namespace holdfast::kernel_test {
 namespace {
 
-class Growth : public ::testing::Test {
+class Growth : public ::testing::Test, protected Serving {
  protected:
-  Bench bench;
-  Server server;
-
   std::vector<std::string> with(std::vector<std::string> arguments, int services) const {
-    arguments.insert(arguments.end(), {"--services", std::to_string(services), "--port",
-                                       std::to_string(server.port())});
+    const auto filling = content(services);
+    arguments.insert(arguments.end(), filling.begin(), filling.end());
     return arguments;
   }
 };

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A bench with a first set of eight services, and a server behind all of them.
+// A bench whose services have one server behind all of them.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/kernel/sets/bench.h"
 #include "tests/kernel/sets/traffic.h"
@@ -15,8 +16,11 @@ struct Serving {
   Bench bench;
   Server server;
 
+  std::vector<std::string> content(int services = 8) const {
+    return {"--services", std::to_string(services), "--port", std::to_string(server.port())};
+  }
   void first_set() const {
-    const Ran ran = bench.agent({"--services", "8", "--port", std::to_string(server.port())});
+    const Ran ran = bench.agent(content());
     ASSERT_TRUE(ran.good()) << ran.output;
   }
 };

@@ -5,20 +5,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "tests/kernel/sets/bench.h"
-#include "tests/kernel/sets/traffic.h"
+#include "tests/kernel/sets/serving.h"
 
 namespace holdfast::kernel_test {
 namespace {
 
-class Unknown : public ::testing::Test {
+class Unknown : public ::testing::Test, protected Serving {
  protected:
-  Bench bench;
-  Server server;
-
-  std::vector<std::string> content(int services = 8) const {
-    return {"--services", std::to_string(services), "--port", std::to_string(server.port())};
-  }
   Ran start(std::vector<std::string> more = {}, int services = 8) const {
     auto arguments = content(services);
     arguments.insert(arguments.end(), more.begin(), more.end());

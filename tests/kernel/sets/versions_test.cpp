@@ -14,9 +14,6 @@ namespace {
 
 class Versions : public ::testing::Test, protected Serving {
  protected:
-  std::vector<std::string> content() const {
-    return {"--services", "8", "--port", std::to_string(server.port())};
-  }
   std::string path(const std::string& name) const { return bench.bpffs() + "/" + name; }
 };
 
