@@ -26,7 +26,6 @@ ALLOWED = {
     "health": ["base", "model", "sources", "guard"],
     "net": ["base"],
     "telemetry": [],
-    "sources/kubernetes/api": ["base", "model", "sources", "sources/kubernetes", "config", "net"],
     "app": ["base", "model", "sources", "sources/kubernetes", "sources/kubernetes/api",
             "sources/file", "guard", "config", "catalog", "dataplane", "dataplane/kernel", "plan",
             "reconcile", "snapshot", "health", "admin", "telemetry"],
@@ -48,7 +47,7 @@ LIBRARIES = {
     r"<CLI/": ["cli", "daemon"],
 }
 
-INCLUDE = re.compile(r'^\s*#\s*include\s*(["<][^">]+[">])', re.M)
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<][^">]+[">])', re.MULTILINE)
 
 
 def folder_of(path):

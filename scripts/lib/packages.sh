@@ -8,7 +8,7 @@ holdfast_packages_build=(g++ cmake ninja-build pkg-config clang-14 llvm-14 bpfto
   ccache mold)
 holdfast_packages_demo=(iproute2 python3 curl)
 holdfast_packages_test=(libgtest-dev libgmock-dev librapidcheck-dev clang-format-14 clang-tidy-14
-  shellcheck scdoc iproute2 python3 curl strace systemd zsh fish)
+  shellcheck scdoc iproute2 python3 python3-pip curl strace systemd zsh fish)
 holdfast_packages_fuzz=(clang-14 libclang-rt-14-dev)
 
 # For scripts/cluster and tests/cluster (pip: where Go is too old; nftables, iptables: for kube-proxy).

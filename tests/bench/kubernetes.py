@@ -119,7 +119,7 @@ def parse():
 
 def write(options, results):
     """What was measured anew, and of an earlier run what was not: sizes, and outages, are measured one by one."""
-    now = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes"), "kernel": os.uname().release}
+    now = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"), "kernel": os.uname().release}
     key = lambda one: [one.get(name, 0) for name in ("services", "endpoints", "outage_seconds", "way", "return")]  # noqa: E731
     new = [key(one) for one in results]
     kept = [one for one in (json.loads(options.json.read_text())["results"] if options.json.exists() else []) if key(one) not in new]

@@ -147,7 +147,8 @@ def main():
             print(f"## {name}\n\n{text}\n")
             continue
         marks = f"<!-- figures: {name} -->", f"<!-- end: {name} -->"
-        page, count = re.subn(f"{marks[0]}.*?{marks[1]}", lambda _: f"{marks[0]}\n{text}\n{marks[1]}", page, flags=re.S)
+        figures = f"{marks[0]}\n{text}\n{marks[1]}".replace("\\", r"\\")  # a replacement has escapes of its own
+        page, count = re.subn(f"{marks[0]}.*?{marks[1]}", figures, page, flags=re.DOTALL)
         if count != 1:
             sys.exit(f"scripts/bench report: docs/performance.md has no marks for {name}")
     if options.write:

@@ -118,7 +118,7 @@ def kube_proxy(lab):
     assert "hello-" not in lab.plane.kubectl(*command, f"http://{address4}/", check=False)  # nobody translates yet
     lab.nodes[0].start_kube_proxy()
     for host in (address4, f"[{address6}]"):
-        wait_for(f"kube-proxy to serve {host}", lambda: "hello-" in lab.plane.kubectl(*command, f"http://{host}/", check=False), 60)
+        wait_for(f"kube-proxy to serve {host}", lambda at=host: "hello-" in lab.plane.kubectl(*command, f"http://{at}/", check=False), 60)
     lab.nodes[0].programs.pop("kube-proxy").stop()
 
 

@@ -52,7 +52,7 @@ class Steps:
         """Two nodes, no agent: without kube-proxy a service address leads nowhere."""
         for client in self.lab.clients:
             if self.lab.kube_proxy:
-                wait_for(f"kube-proxy of {client.node.name} to serve", lambda: client.ask(ADDRESSES["artist"][0]), 60)
+                wait_for(f"kube-proxy of {client.node.name} to serve", lambda client=client: client.ask(ADDRESSES["artist"][0]), 60)
             else:
                 answers = client.ask(ADDRESSES["artist"][0])
                 expect(not answers, f"{client.node.name}: {answers}")
@@ -128,7 +128,7 @@ class Steps:
         self.kubectl("delete", "service/lyrics", "deployment/lyrics", "--wait=false")
         self.lab.wait_equal()
         for client in self.lab.clients:
-            wait_for("lyrics to answer no more", lambda: not client.ask(address), 20)  # at once; kube-proxy beside takes its time
+            wait_for("lyrics to answer no more", lambda client=client: not client.ask(address), 20)  # at once; kube-proxy beside takes its time
         return self.counted()
 
     def step_daemonset_rolled(self):
@@ -223,7 +223,7 @@ class Steps:
             time.sleep(1)
             self.counted(0)
         totals = [client.count()[1] for client in self.lab.clients]
-        for node, total in zip(self.nodes, totals):
+        for node, total in zip(self.nodes, totals, strict=True):
             held, listed = (json.loads(self.lab.holdfast(node, *words, "-o", "json")) for words in (("hold", "list"), ("service", "list")))
             expect(held == [] and self.lab.pools(listed) == self.lab.expected(), f"{node.name}: held {held}, maps {listed}")
             redirected = self.lab.metric(node, 'holdfast_datapath_events_total{event="redirected"}')

@@ -327,7 +327,7 @@ class Shop:
             host.start(sys.executable, SHOP / "service.py", role, name, address, self.PORT, *upstreams)
         for address in (v4, v6):
             url = f"http://[{address}]:{self.PORT}/" if ":" in address else f"http://{address}:{self.PORT}/"
-            wait_for(f"{name} to listen", lambda: host.run("curl", "-s", "-m", "1", "-o", "/dev/null", url)[0] == 0)
+            wait_for(f"{name} to listen", lambda url=url: host.run("curl", "-s", "-m", "1", "-o", "/dev/null", url)[0] == 0)
         self.instances[name] = (role, host, v4, v6)
 
     def catalog(self, without=()):

@@ -290,7 +290,7 @@ class ShopLab:
 
         for node in self.nodes.nodes:
             try:
-                wait_for(f"the maps of {node.name} to equal the API", lambda: equal(node), seconds)
+                wait_for(f"the maps of {node.name} to equal the API", lambda node=node: equal(node), seconds)
             except TimeoutError as error:
                 have, want = self.maps(node), self.expected()
                 differ = {key: (have.get(key), want.get(key)) for key in {*have, *want} if have.get(key) != want.get(key)}

@@ -21,7 +21,7 @@ WORST_EXPOSURE = 25  # of 100, systemd-analyze security; 22 with systemd 252
 
 
 def values(key):
-    return re.findall(rf"^{key}=(.*)$", UNIT.read_text(), re.M)
+    return re.findall(rf"^{key}=(.*)$", UNIT.read_text(), re.MULTILINE)
 
 
 def calls_of(name):
@@ -78,7 +78,7 @@ class Unit:
         directory.mkdir()
         # Its program and its page are not installed here; all else is as it is.
         text = UNIT.read_text().replace("/usr/bin/holdfastd", str(self.lab.bin / "holdfastd"))
-        (directory / UNIT.name).write_text(re.sub("^Documentation=.*\n", "", text, flags=re.M))
+        (directory / UNIT.name).write_text(re.sub("^Documentation=.*\n", "", text, flags=re.MULTILINE))
         done = run("systemd-analyze", "verify", str(directory / UNIT.name), check=False)
         complaints = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]
         expect(done.returncode == 0 and not complaints, "\n".join(complaints) or done.stderr)
@@ -91,7 +91,7 @@ class Unit:
 
     def case_1_same_capabilities_as_the_chart(self):
         manifest = (TOP / "deploy/kubernetes/holdfast.yaml").read_text()
-        chart = re.findall(r"^ +- ([A-Z_]+)  # ", manifest, re.M)
+        chart = re.findall(r"^ +- ([A-Z_]+)  # ", manifest, re.MULTILINE)
         expect(len(chart) == 3 and values("CapabilityBoundingSet")[0].split() == [f"CAP_{one}" for one in chart], str(chart))
         return ", ".join(chart)
 
@@ -149,7 +149,7 @@ class Unit:
         for child in children:  # strace's: the daemon
             os.kill(int(child), signal.SIGTERM)
         self.host.daemon.wait(10)
-        used = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M))
+        used = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
         expect({"bpf", "membarrier", "flock"} <= used, f"the trace is not of a life: {sorted(used)}")
         allowed = set()
         for line in values("SystemCallFilter"):

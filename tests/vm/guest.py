@@ -10,7 +10,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 HERE = pathlib.Path(__file__).parent
