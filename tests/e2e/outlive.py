@@ -209,6 +209,21 @@ class Outlive:
         self.counts_are_exact()
         return f"{self.options.turns} upgrades and downgrades, every map and the sockets laid out otherwise: {self.all_good()}"
 
+    def case_versions(self):
+        """Up from the version before and down to it again, at random moments of a changing catalog."""
+        before, sets = str(pathlib.Path(self.options.before).resolve() / "holdfastd"), {self.set()}
+        for turn in range(2 * self.options.turns):
+            self.end(self.random.randint(0, 1))
+            if turn % 3 == 0:
+                self.write(self.services + 1)  # while nobody looks
+            self.start(before if turn % 2 == 0 else "holdfastd")
+            wait_for(f"{self.services} services in the maps", self.applied, PATIENCE)
+            self.in_order()
+            sets.add(self.set())
+            self.dialled(200)
+        self.counts_are_exact()
+        return f"{self.options.turns} times down to the version before and up again, {len(sets)} sets: {self.all_good()}"
+
     def steps_of_a_move(self):
         self.end(0)
         self.start(OTHER, "steps")
@@ -334,13 +349,14 @@ class Outlive:
 
 
 # Sabotage spoils what is in flight: it comes after the last case that asks for it. New maps count anew.
-CASES = ["growth", "layouts", "ends_in_the_middle", "restarts_without_a_source", "sabotage_no_cut",
+CASES = ["growth", "versions", "layouts", "ends_in_the_middle", "restarts_without_a_source", "sabotage_no_cut",
          "sabotage_links_in_the_wrong_order", "unknown_layout", "reboots", "total"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True)
+    parser.add_argument("--before", metavar="BIN", help="a build of another version: up from it and down to it under load")
     parser.add_argument("--short", action="store_true", help="a minute: 6,000 services, 4 turns of each")
     parser.add_argument("--services", type=int, default=100_000)
     parser.add_argument("--endpoints", type=int, default=3, help="of each service, at most 16")
@@ -352,6 +368,7 @@ def main():
     options = parser.parse_args()
     if options.short:
         options.services, options.connects, options.turns, options.ends = 6000, 10_000, 4, 2
+    cases = [name for name in CASES if name != "versions" or options.before]
     options.steps = [one for one in (2000, 5000, 10_000, 20_000, 50_000) if one < options.services] + [options.services]
     if os.geteuid() != 0:
         print("skip e2e:outlive: needs root, for network namespaces and BPF")
@@ -359,7 +376,7 @@ def main():
     lab = Lab(options.bin)
     outlive = Outlive(lab, options)
     failed = 0
-    for name in CASES:
+    for name in cases:
         try:
             print(f"ok e2e:outlive_{name}: {getattr(outlive, 'case_' + name)()}", flush=True)
         except Exception as error:
