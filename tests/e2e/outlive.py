@@ -13,166 +13,17 @@ import argparse
 import json
 import os
 import pathlib
-import random
 import re
 import signal
-import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lab import Failed, Lab, expect, run, wait_for  # noqa: E402
-
-OTHER = "holdfastd_layout_all"
-IN_FILE = 1000  # services
-PATIENCE = 900  # seconds, for a catalog of 100,000 services on a machine that others use
+from outlivelab import OTHER, PATIENCE, Outlived, Talk  # noqa: E402
 
 
-def frontends(service):
-    addresses = [f"10.{96 + (service >> 16)}.{service >> 8 & 255}.{service & 255}"]
-    return addresses + ([f"fd96::{service >> 16:x}:{service & 0xffff:x}"] if service % 8 == 0 else [])
-
-
-def endpoint(service, number, family):
-    at = 16 * service + number
-    return f"10.{128 + (at >> 16)}.{at >> 8 & 255}.{at & 255}" if family == 4 else f"fd80::{at >> 16:x}:{at & 0xffff:x}"
-
-
-def objects(service, endpoints):
-    """As outlive_load.cpp has them."""
-    name, addresses = f"s{service}", frontends(service)
-    yield {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "default"},
-           "spec": {"clusterIP": addresses[0], "clusterIPs": addresses, "ports": [{"name": "http", "port": 80, "protocol": "TCP"}]}}
-    for family in (4, 6)[:len(addresses)]:
-        rows = [{"addresses": [endpoint(service, one, family)], "nodeName": "host-a",
-                 "conditions": {"ready": True, "serving": True, "terminating": False},
-                 "targetRef": {"kind": "Pod", "name": f"{name}-{one}", "uid": f"uid-{service}-{one}"}} for one in range(endpoints)]
-        yield {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": f"IPv{family}",
-               "metadata": {"name": f"{name}-v{family}", "namespace": "default", "labels": {"kubernetes.io/service-name": name}},
-               "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}], "endpoints": rows}
-
-
-class Talk:
-    """A process that answers a line with a line of JSON."""
-
-    def __init__(self, host, program, *arguments):
-        self.process = host.start(program, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        expect(answer, f"no answer to `{line}`")
-        return json.loads(answer)
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait(60)
-
-
-class Outlive:
-    def __init__(self, lab, options):
-        self.host, self.options = lab.a, options
-        self.load_program = lab.bin / "outlive_load"
-        self.random = random.Random(options.seed)
-        self.services = 0
-        self.phases, self.broken = 0, 0
-        for command in (("route", "add", "local", "10.128.0.0/9", "dev", "lo"), ("-6", "route", "add", "local", "fd80::/64", "dev", "lo"),
-                        # Frontends lead nowhere, and at once.
-                        ("route", "add", "unreachable", "10.96.0.0/12"), ("-6", "route", "add", "unreachable", "fd96::/64")):
-            run("ip", "-n", self.host.netns, *command)
-        self.server = self.host.start(self.load_program, "serve", stdout=subprocess.PIPE, text=True)
-        expect(self.server.stdout.readline(), "no server")
-        self.total = {"attempted": 0, "failed": 0, "wrong": 0, "peer": 0}
-
-    # --- the catalog --------------------------------------------------------------------------------
-    def write(self, services):
-        for first in range(self.services - self.services % IN_FILE, services, IN_FILE):
-            items = [one for service in range(first, min(first + IN_FILE, services))
-                     for one in objects(service, self.options.endpoints)]
-            self.host.write_catalog(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}), f"part-{first:06}.json")
-        self.services = services
-
-    def publish(self, services):
-        self.write(services)
-        wait_for(f"{services} services in the maps", self.applied, PATIENCE)
-
-    def status(self):
-        """A daemon that reads a catalog of this size answers late: then the CLI gives up first."""
-        answers = []
-        wait_for("an answer to `status`", lambda: "maps" in (answers.append(self.host.json("status")) or answers[-1]), PATIENCE)
-        return answers[-1]
-
-    def applied(self):
-        status = self.status()
-        used = {row["name"]: row["used"] for row in status["maps"]}
-        return used.get("frontends") == sum(len(frontends(one)) for one in range(self.services)) and status["generation"] == status["desired_generation"]
-
-    # --- the daemon ---------------------------------------------------------------------------------
-    def start(self, program="holdfastd", trial=""):
-        self.host.program = program
-        os.environ["HOLDFAST_TRIAL"] = trial
-        self.host.start_daemon(wait=False)
-        wait_for(f"{program} to be ready", self.ready, PATIENCE)
-
-    def ready(self):
-        expect(self.host.daemon.poll() is None, f"{self.host.program} ended by itself, status {self.host.daemon.poll()}")
-        return self.host.ready()
-
-    def end(self, turn):
-        """SIGKILL and SIGTERM by turns."""
-        self.host.daemon.send_signal(signal.SIGTERM if turn % 2 else signal.SIGKILL)
-        self.host.daemon.wait(PATIENCE)
-
-    def set(self):
-        return self.status()["set"]
-
-    def in_order(self):
-        """One set, which is the current one, and nothing in the making."""
-        names = sorted(path.name for path in self.host.bpffs.iterdir())
-        expect(names == ["current", "links", f"set_{self.set()}", "shared"], f"pinned: {names}")
-        expect(os.readlink(self.host.bpffs / "current") == f"set_{self.set()}", "current names another set")
-
-    # --- the workload -------------------------------------------------------------------------------
-    def begin_load(self):
-        self.dial = Talk(self.host, self.load_program, "dial", 2)
-        self.hold = Talk(self.host, self.load_program, "hold", self.options.long)
-        opened = self.hold.ask(f"services {self.services}")
-        expect(opened["open"] == self.options.long and opened["wrong"] == 0 and opened["peer"] == 0, json.dumps(opened))
-        self.dial.ask(f"services {self.services}")
-        self.last = self.dial.ask("count")
-
-    def counts(self):
-        """Of the connects since it was last asked."""
-        now = self.dial.ask("count")
-        counts = {key: now[key] - self.last[key] for key in self.total}
-        counts["samples"] = {what: times - self.last["samples"].get(what, 0) for what, times in now["samples"].items()
-                             if times != self.last["samples"].get(what, 0)}
-        self.last = now
-        return counts
-
-    def dialled(self, more):
-        goal = self.dial.ask("count")["attempted"] + more
-        wait_for(f"{more} connects more", lambda: self.dial.ask("count")["attempted"] >= goal, PATIENCE)
-
-    def all_good(self):
-        counts = self.counts()
-        for key in self.total:
-            self.total[key] += counts[key]
-        expect(counts["failed"] + counts["wrong"] + counts["peer"] == 0, json.dumps(counts))
-        held = self.hold.ask("count")
-        expect(held["broken"] == 0 and held["peer_seen"] == 0 and held["open"] == self.options.long, json.dumps(held))
-        return (f"{counts['attempted']} connects, 0 failed, 0 wrong, getpeername right; {held['open']} older connections, "
-                f"0 broken, getpeername right, {held['echoes']} bytes there and back so far")
-
-    def in_flight(self):
-        return sum(row["in_flight"] for row in self.host.json("endpoint", "list"))
-
-    def counts_are_exact(self):
-        self.dial.ask("pause")
-        # What was just closed is settled by the kernel a little later.
-        wait_for("as many in flight as are open", lambda: self.in_flight() == self.options.long, PATIENCE)
-        self.dial.ask("resume")
-
+class Outlive(Outlived):
     # --- what must hold -----------------------------------------------------------------------------
     def case_growth(self):
         self.write(1000)
@@ -189,6 +40,7 @@ class Outlive:
         last = self.set()
         expect(last > first, "it did not grow")
         self.counts_are_exact()
+        self.none_is_lost()
         return f"from 1,000 to {self.services:,} services x {self.options.endpoints}, {last - first} larger sets: {self.all_good()}"
 
     def change_to(self, turn, program, trial=""):
@@ -223,6 +75,48 @@ class Outlive:
             self.dialled(200)
         self.counts_are_exact()
         return f"{self.options.turns} times down to the version before and up again, {len(sets)} sets: {self.all_good()}"
+
+    def case_killed_while_growing(self):
+        """SIGKILL at any moment of a growth and of a start, not before a step that somebody thought of."""
+        options = argparse.Namespace(**{**vars(self.options), "long": 200})
+        self.killed = killed = Outlived(self.lab, self.lab.b, options)
+        killed.write(500)
+        killed.start()
+        killed.publish(500)
+        killed.begin_load()
+        for services in (4300, 9000, 19_000, 40_000)[:2 if options.short else 4]:
+            first = killed.set()
+            killed.write(services)
+            for turn in range(options.kills):
+                time.sleep(self.random.uniform(0, 1.5))
+                killed.end(0)
+                killed.host.start_daemon(wait=False)
+                if turn % 3 == 2:
+                    wait_for("the daemon to be ready", killed.ready, PATIENCE)
+            wait_for(f"{services} services in the maps", killed.applied, PATIENCE)
+            expect(killed.set() > first, "it did not grow")
+            killed.dial.ask(f"services {services}")
+            killed.dialled(200)
+        killed.in_order()
+        return f"{killed.none_is_lost()}: {killed.all_good()}"
+
+    def case_sabotage_a_close_is_lost(self):
+        """While no daemon looks, nothing counts closes, and one connection ends."""
+        killed = self.killed
+        killed.dial.ask("pause")
+        younger = Talk(killed.host, killed.load_program, "hold", 1)
+        younger.ask(f"services {killed.services}")
+        killed.end(0)
+        run("bpftool", "link", "detach", "pinned", str(killed.host.bpffs / "links" / "hf_sock_release"))
+        younger.end()
+        killed.start()
+        lost, flying = killed.lost(), killed.in_flight()
+        expect(lost == 1 and flying == killed.options.long + 1, f"{lost} lost, {flying} in flight, and nothing is seen")
+        killed.end(1)
+        killed.dial.end()
+        killed.hold.end()
+        killed.server.kill()
+        return f"a close that no program saw: {lost} lost, {flying} in flight of {killed.options.long}, as must be"
 
     def steps_of_a_move(self):
         self.end(0)
@@ -349,7 +243,7 @@ class Outlive:
 
 
 # Sabotage spoils what is in flight: it comes after the last case that asks for it. New maps count anew.
-CASES = ["growth", "versions", "layouts", "ends_in_the_middle", "restarts_without_a_source", "sabotage_no_cut",
+CASES = ["killed_while_growing", "sabotage_a_close_is_lost", "growth", "versions", "layouts", "ends_in_the_middle", "restarts_without_a_source", "sabotage_no_cut",
          "sabotage_links_in_the_wrong_order", "unknown_layout", "reboots", "total"]
 
 
@@ -364,17 +258,18 @@ def main():
     parser.add_argument("--long", type=int, default=1000, help="connections that are there from the beginning")
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--ends", type=int, default=10, help="in the middle of an upgrade; and sets that cannot be read")
+    parser.add_argument("--kills", type=int, default=15, help="during each growth")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.short:
-        options.services, options.connects, options.turns, options.ends = 6000, 10_000, 4, 2
+        options.services, options.connects, options.turns, options.ends, options.kills = 6000, 10_000, 4, 2, 4
     cases = [name for name in CASES if name != "versions" or options.before]
     options.steps = [one for one in (2000, 5000, 10_000, 20_000, 50_000) if one < options.services] + [options.services]
     if os.geteuid() != 0:
         print("skip e2e:outlive: needs root, for network namespaces and BPF")
         return 0
     lab = Lab(options.bin)
-    outlive = Outlive(lab, options)
+    outlive = Outlive(lab, lab.a, options)
     failed = 0
     for name in cases:
         try:

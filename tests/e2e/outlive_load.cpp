@@ -197,15 +197,20 @@ std::string read_line(const Fd& socket) {
   return "";
 }
 
+// Closes by reset, and so leaves no TIME_WAIT behind and local ports last; one in eight in order.
+void close_by_reset(const Fd& socket, std::uint64_t number) {
+  if (number % 8 == 0) return;
+  const linger reset{1, 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
 // Counts what it finds; `wrong`: another service's endpoint, `peer`: getpeername says otherwise.
 std::optional<Connection> dial(std::uint32_t service, bool v6, Counts& counts) {
   Connection made{service, 0, name_of(service, v6), {}};
   made.socket = Fd(::socket(made.dialled.sin6_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ::setsockopt(made.socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   ::setsockopt(made.socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  const linger reset{1, 0};  // leaves no TIME_WAIT behind, so that local ports last
-  ::setsockopt(made.socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  ++counts.attempted;
+  close_by_reset(made.socket, ++counts.attempted);
   if (::connect(made.socket.get(), plain(made.dialled), length_of(made.dialled)) != 0) {
     ++counts.failed;
     counts.note(std::string("connect: ") + std::strerror(errno));
