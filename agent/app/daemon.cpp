@@ -83,6 +83,7 @@ Result<> Daemon::start() {
                         make_source(source, surroundings),
                         Guard(source.name, config_.guard),
                         false,
+                        false,
                         {},
                         {}});
   }
@@ -181,6 +182,7 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   source.doubts = update.doubts;
   const bool first = update.complete && !source.complete;
   source.complete = source.complete || update.complete;
+  source.spoke = source.spoke || update.complete || !update.confirmed_origins.empty();
   switched_at_.reset();
   carry(source, source.guard.admit(update, steady_clock::now()));
   time_update(update);
@@ -189,7 +191,7 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
     if (auto pruned = reconciler_->prune(source.name); !pruned) log::error(pruned.error().what);
   }
   const bool all_spoke = std::all_of(sources_.begin(), sources_.end(),
-                                     [](const SourceState& state) { return state.complete; });
+                                     [](const SourceState& state) { return state.spoke; });
   if (!dataplane_ && all_spoke) after_sources_spoke();
   attach_when_complete();
   if (first) give_back_memory();

@@ -37,6 +37,7 @@ struct SourceState {
   std::unique_ptr<Source> source;
   Guard guard;
   bool complete = false;  // has said all it knows in this life
+  bool spoke = false;     // has said something to be trusted: all it knows, or whole parts of it
   std::vector<Doubt> doubts;
   std::vector<Problem> problems;
   bool doubted = false;  // the source was told that something of it is held

@@ -122,14 +122,17 @@ void Daemon::retry_apply() {
   after(retry_timer_, retry_delay_, [this] { retry_apply(); });
 }
 
-// Programs go live only over maps that hold a whole generation: of this life, or an earlier one.
+// Programs go live only over maps that hold an applied generation: of this life, or an earlier one.
+// A part that cannot be read keeps nothing of the others back: what it lists is not known, so it
+// passes through as before; only prunings and absences wait for a source to have said all.
 void Daemon::attach_when_complete() {
   if (attached_ || !dataplane_ || stopping_) return;
-  const auto complete = [](const SourceState& source) { return source.complete; };
-  // What another version's set serves meanwhile is of all sources.
-  const bool spoke = dataplane_->unreadable().empty()
-                         ? std::any_of(sources_.begin(), sources_.end(), complete)
-                         : std::all_of(sources_.begin(), sources_.end(), complete);
+  // What another version's set serves meanwhile is of all sources, and of all their parts.
+  const bool spoke =
+      dataplane_->unreadable().empty()
+          ? std::any_of(sources_.begin(), sources_.end(), [](const auto& one) { return one.spoke; })
+          : std::all_of(sources_.begin(), sources_.end(),
+                        [](const auto& one) { return one.complete; });
   const bool remembered = reconciler_->found().meta.complete || last_snapshot_;
   if (!(spoke || remembered) || reconciler_->pending()) return;
   if (auto attached = dataplane_->attach(); !attached) {

@@ -36,7 +36,7 @@ std::vector<std::string> Daemon::pending() const {
     parts.push_back("maps: another version's serve until the sources have spoken: " +
                     dataplane_->unreadable());
   if (dataplane_ && !attached_)
-    parts.emplace_back("programs: not attached, no complete generation yet");
+    parts.emplace_back("programs: not attached, no generation to serve yet");
   return parts;
 }
 

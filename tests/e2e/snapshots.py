@@ -3,6 +3,7 @@
 """Snapshots, end to end: real daemons, real pages. A reboot is: the daemon killed, and all that was
 pinned gone; no source answers then. One line a case: `ok snapshots:NAME: figures` or `FAIL ...`."""
 import json
+import os
 import pathlib
 import signal
 import sys
@@ -118,6 +119,30 @@ class Snapshots:
         expect(early == first, "a second one at once")
         self.host.stop_daemon()
         return f"the next one {gap:.1f} s after the first"
+
+    def case_first_start_beside_what_cannot_be_read(self):
+        """Whatever lies beside it, what a good file lists is served, and the bad one is reported."""
+        self.shop.publish()
+        bad = {"values.yaml": b"replicaCount: 1\n", "empty.yaml": b"", "words.yaml": b"# words\n", "broken.yaml": b"{{{",
+               "wide.yaml": "apiVersion: v1\n".encode("utf-16")}
+        paths = [self.host.catalog / name for name in (*bad, "dangling.yaml", "fifo.yaml")]
+        try:
+            for name, content in bad.items():
+                (self.host.catalog / name).write_bytes(content)
+            (self.host.catalog / "dangling.yaml").symlink_to("nowhere")
+            os.mkfifo(self.host.catalog / "fifo.yaml")
+            self.host.start_daemon()
+            expect(self.page(), "the first page after the start")
+            told = {problem["file"].rsplit("/", 1)[-1] for source in self.host.json("source", "list") for problem in source["problems"]}
+            doubts = self.host.json("source", "list")[0]["state"]
+            expect(doubts == "degraded" and {"values.yaml", "broken.yaml", "wide.yaml", "dangling.yaml", "fifo.yaml"} <= told,
+                   f"{doubts}, {sorted(told)}")
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        wait_for("the source to be current", lambda: self.host.json("source", "list")[0]["state"] == "current")
+        self.host.stop_daemon()
+        return f"{len(paths)} bad files reported, the good one serves"
 
     def case_damaged_newest(self):
         self.begin()

@@ -120,6 +120,18 @@ std::optional<SourceUpdate> FileSet::observe(
   return assemble(listing_error);
 }
 
+// Before every file has been read once, a pool without endpoints is not known to be empty: they may
+// be in the file that cannot be read. To refuse its clients would be an answer made up from that;
+// they pass through as they did before.
+ServicePtr FileSet::as_known(ServicePtr service) const {
+  const auto empty = [](const Pool& pool) { return pool.endpoints.empty(); };
+  if (complete_ || std::none_of(service->pools.begin(), service->pools.end(), empty))
+    return service;
+  auto unsure = std::make_shared<Service>(*service);
+  unsure->policy.no_endpoints = HF_EMPTY_PASS;
+  return unsure;
+}
+
 SourceUpdate FileSet::assemble(const std::string& listing_error) {
   SourceUpdate update;
   update.source = source_;
@@ -137,8 +149,10 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
     }
     if (file.present && !file.doubt.empty() && !file.ever_good) update.complete = false;
   }
+  complete_ = complete_ || update.complete;
   std::map<ServiceKey, ServicePtr> now;
-  for (ServicePtr& service : kubernetes::assemble(origins, {node_name_}, update.problems)) {
+  for (ServicePtr& said : kubernetes::assemble(origins, {node_name_}, update.problems)) {
+    ServicePtr service = as_known(std::move(said));
     const auto before = last_.find(service->key);
     const bool same = before != last_.end() && *before->second == *service;
     if (!same) update.changes.push_back({service->key, service, false});

@@ -46,13 +46,15 @@ class FileSet {
   void parse(const std::string& path, const std::string& content, File& file);
   bool vanish(File& file);
   SourceUpdate assemble(const std::string& listing_error);
+  ServicePtr as_known(ServicePtr service) const;
 
   std::string source_;
   std::string node_name_;
   std::map<std::string, File> files_;
   std::map<ServiceKey, ServicePtr> last_;
   std::vector<Doubt> doubts_;
-  bool news_ = true;  // to tell, though no file changes
+  bool news_ = true;       // to tell, though no file changes
+  bool complete_ = false;  // every file there is was good once, in this life
   std::string listing_error_;
   std::uint64_t revision_ = 0;
 };

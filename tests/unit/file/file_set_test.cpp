@@ -72,6 +72,26 @@ TEST(First, OneBadFileDoesNotKeepTheGoodOnesBack) {
   EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
 }
 
+// A service whose endpoints may be in the file that cannot be read is not known to be empty.
+TEST(First, WhatABadFileMayHoldIsNotRefused) {
+  Set set;
+  const std::string lonely = test::service("lonely", "10.96.0.12");
+  SourceUpdate update = set.observe({{"a.yaml", kSong + lonely}, {"b.yaml", "replicaCount: 1\n"}});
+  const auto answer = [&](const std::string& name) -> std::optional<hf_no_endpoints> {
+    for (const ServiceChange& change : update.changes) {
+      if (change.key.name == name) return change.now->policy.no_endpoints;
+    }
+    return std::nullopt;
+  };
+  EXPECT_EQ(answer("lonely"), HF_EMPTY_PASS);
+  EXPECT_EQ(answer("song"), HF_EMPTY_REFUSE) << "it has endpoints";
+  update = set.observe({{"a.yaml", kSong + lonely}, {"b.yaml", kImage}});
+  EXPECT_EQ(answer("lonely"), HF_EMPTY_REFUSE) << "confirmed empty now";
+  EXPECT_EQ(answer("song"), std::nullopt);
+  update = set.observe({{"a.yaml", kSong + lonely}, {"b.yaml", kImage}, {"c.yaml", "a: 1\n"}});
+  EXPECT_EQ(answer("lonely"), std::nullopt) << "a bad file that comes later takes nothing back";
+}
+
 TEST(Change, IsTheServicesThatDiffer) {
   Set set;
   set.observe({{"a.yaml", kSong + kImage}});
