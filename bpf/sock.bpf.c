@@ -109,10 +109,12 @@ struct tcp_sock {
 
 #define HF_AF_INET6 10 /* include/linux/socket.h */
 
+/* Per CPU, and yet atomic: no program is moved to another CPU, but on a preemptible kernel
+ * (CONFIG_PREEMPT, PREEMPT_LAZY) one may give way to another in the middle of a count. */
 HF_INLINE void hf_count(__u32 counter) {
   __u64* value = bpf_map_lookup_elem(&counters, &counter);
 
-  if (value) ++*value;
+  if (value) __sync_fetch_and_add(value, 1);
 }
 
 /* The counters of one endpoint in a million are in no cache. A load whose value nobody waits for
