@@ -15,6 +15,11 @@ Failure contradiction(const char* what, std::uint32_t id) {
   return fail(Errc::incompatible, fmt::format("{} {}: beyond the maps, or given twice", what, id));
 }
 
+// In a set that was made while a connection was open its end alone is counted.
+bool counted(const hf_endpoint_stats& stats) {
+  return stats.connects || stats.closes || stats.established || stats.failures || stats.abandoned;
+}
+
 class Adoption {
  public:
   explicit Adoption(Planner::State& state) : state_(state), image_(state.shadow) {}
@@ -42,7 +47,7 @@ class Adoption {
     for (std::uint32_t id = 1; id < image_.endpoints.size(); ++id) {
       const hf_endpoint& endpoint = image_.endpoints[id];
       if (endpoint.incarnation == 0) {
-        if (id < image_.stats.size() && image_.stats[id].connects != 0)
+        if (id < image_.stats.size() && counted(image_.stats[id]))
           state_.resting[id] = image_.stats[id];
         continue;
       }

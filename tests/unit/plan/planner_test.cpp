@@ -87,6 +87,31 @@ TEST_F(PlannerTest, InFlightCountsFromWhereTheIncarnationBegan) {
   EXPECT_FALSE(planner_->collect([&](std::uint32_t) { return stats; }).empty());
 }
 
+// Connections made before the maps grew have their ends alone in the stats of the new set. An id that
+// is free by then keeps them over a restart: else its next endpoint begins below zero, or is taken
+// for idle with as many connections open.
+TEST_F(PlannerTest, CountsOfAFreeIdAreKeptOverARestartWhicheverTheyAre) {
+  const auto base_of = [&](void (*count)(hf_endpoint_stats&)) {
+    start(kRoomy);
+    change({song({"10.1.0.1"})});
+    const std::uint32_t id = id_of("10.1.0.1");
+    change({song({})});
+    collect(true);
+    Image image = referee_.image();
+    image.stats.resize(id + 1);
+    count(image.stats[id]);
+    planner_.emplace(*Planner::adopt(image, kRoomy));
+    change({song({"10.1.0.2"})});
+    EXPECT_EQ(id_of("10.1.0.2"), id);
+    return referee_.image().endpoint_names[id];
+  };
+  EXPECT_EQ(base_of([](hf_endpoint_stats& stats) { stats.connects = 2; }).base_connects, 2u);
+  EXPECT_EQ(base_of([](hf_endpoint_stats& stats) { stats.closes = 2; }).base_closes, 2u);
+  EXPECT_EQ(base_of([](hf_endpoint_stats& stats) { stats.established = 2; }).base_established, 2u);
+  EXPECT_EQ(base_of([](hf_endpoint_stats& stats) { stats.failures = 2; }).base_failures, 2u);
+  EXPECT_EQ(base_of([](hf_endpoint_stats& stats) { stats.abandoned = 2; }).base_abandoned, 2u);
+}
+
 TEST_F(PlannerTest, AnEndpointThatReturnsWhileItDrainsIsTheSame) {
   change({song({"10.1.0.1", "10.1.0.2"})});
   const std::uint32_t id = id_of("10.1.0.2");
