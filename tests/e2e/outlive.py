@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from lab import Failed, Lab, expect, run, wait_for  # noqa: E402
-from outlivelab import OTHER, PATIENCE, Outlived, Talk  # noqa: E402
+from outlivelab import OTHER, PATIENCE, Outlived, Talk, Witness  # noqa: E402
 
 
 class Outlive(Outlived):
@@ -83,6 +83,7 @@ class Outlive(Outlived):
         killed.write(500)
         killed.start()
         killed.publish(500)
+        killed.witness = Witness(self.lab, killed.host)
         killed.begin_load()
         for services in (4300, 9000, 19_000, 40_000)[:2 if options.short else 4]:
             first = killed.set()
@@ -110,13 +111,15 @@ class Outlive(Outlived):
         run("bpftool", "link", "detach", "pinned", str(killed.host.bpffs / "links" / "hf_sock_release"))
         younger.end()
         killed.start()
-        lost, flying = killed.lost(), killed.in_flight()
-        expect(lost == 1 and flying == killed.options.long + 1, f"{lost} lost, {flying} in flight, and nothing is seen")
+        fates, witness = killed.fates(), killed.witness.tell()
+        killed.witness.end()
         killed.end(1)
         killed.dial.end()
         killed.hold.end()
         killed.server.kill()
-        return f"a close that no program saw: {lost} lost, {flying} in flight of {killed.options.long}, as must be"
+        expect(fates["lost"] == 1 and fates["in flight"] == killed.options.long + 1, f"{fates}, and nothing is seen")
+        expect(witness["unsettled"] == 1 and witness["open"] == killed.options.long, f"the witness: {witness}")
+        return f"a close that no program counts: {fates['lost']} lost, {fates['in flight']} in flight of {killed.options.long}, as must be"
 
     def steps_of_a_move(self):
         self.end(0)

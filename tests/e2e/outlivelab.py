@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 
-from lab import expect, run, wait_for
+from lab import Failed, expect, run, wait_for
 
 OTHER = "holdfastd_layout_all"
 IN_FILE = 1000  # services
@@ -55,6 +55,32 @@ class Talk:
         self.process.wait(60)
 
 
+class Witness:
+    """Programs behind the daemon's own (witness.bpf.c), which tell what a close that was not counted met."""
+    HOOKS = {"connected4": "cgroup_inet4_connect", "connected6": "cgroup_inet6_connect", "released": "cgroup_inet_sock_release"}
+
+    def __init__(self, lab, host):
+        self.host, self.pins = host, lab.bpffs / f"witness-{host.name}"
+        self.maps = lab.bpffs / f"witness-{host.name}-maps"
+        run("bpftool", "prog", "loadall", str(lab.bin.parent / "bpf" / "witness.bpf.o"), str(self.pins), "pinmaps", str(self.maps),
+            "map", "name", "sockets", "pinned", str(host.bpffs / "shared" / "sockets"))
+        for program, hook in self.HOOKS.items():
+            run("bpftool", "cgroup", "attach", str(host.cgroup), hook, "pinned", str(self.pins / program), "multi")
+
+    def dump(self, name):
+        rows = json.loads(run("bpftool", "-j", "map", "dump", "pinned", str(self.maps / name)).stdout)
+        return [int.from_bytes(bytes(int(byte, 16) for byte in row["value"]), "little") for row in rows]
+
+    def tell(self):
+        told = dict(zip(("redirected", "settled", "stateless", "unsettled"), self.dump("seen"), strict=True))
+        return {**told, "open": len(self.dump("open_sockets"))}
+
+    def end(self):
+        """Nothing else removes what bpftool attached before the cgroup is gone."""
+        for program, hook in self.HOOKS.items():
+            run("bpftool", "cgroup", "detach", str(self.host.cgroup), hook, "pinned", str(self.pins / program))
+
+
 class Outlived:
     """A host with its daemon, its catalog and its load."""
 
@@ -63,6 +89,7 @@ class Outlived:
         self.load_program = lab.bin / "outlive_load"
         self.random = random.Random(options.seed)
         self.services = 0
+        self.witness = None
         self.phases, self.broken = 0, 0
         for command in (("route", "add", "local", "10.128.0.0/9", "dev", "lo"), ("-6", "route", "add", "local", "fd80::/64", "dev", "lo"),
                         # Frontends lead nowhere, and at once.
@@ -162,20 +189,28 @@ class Outlived:
         self.dial.ask("resume")
 
     # --- what became of every connect ---------------------------------------------------------------
-    def lost(self):
-        """Redirected sockets that were neither settled nor are open. Nobody dials meanwhile; a list of counters that
-        changes begins anew, so only from a daemon to one of its own build."""
+    def fates(self):
+        """Of redirected sockets; `lost` were neither settled nor are open. Nobody dials meanwhile; a list of counters
+        that changes begins anew, so only from a daemon to one of its own build."""
         counters = {row["name"]: row["value"] for row in self.host.json("map", "dump", "counters")}
-        told = counters["settled"] + counters["stale_handle"] + counters["no_storage"]
-        return counters["redirected"] - told - self.hold.ask("count")["open"]
+        told = {name: counters[name] for name in ("settled", "stale_handle", "no_storage")}
+        told["open"] = self.hold.ask("count")["open"]
+        lost = counters["redirected"] - sum(told.values())
+        return {"lost": lost, "in flight": self.in_flight(), "redirected": counters["redirected"], **told}
 
     def none_is_lost(self):
         """A lost close would keep its endpoint's id for ever."""
         self.dial.ask("pause")
-        wait_for("each connect to be settled or open", lambda: self.lost() == 0, 20)
-        wait_for("as many in flight as are open", lambda: self.in_flight() == self.options.long, 20)
-        counters = {row["name"]: row["value"] for row in self.host.json("map", "dump", "counters")}
-        made = self.dial.ask("count")["attempted"] + self.options.long
-        expect(counters["redirected"] == made, f"{counters['redirected']} redirected of {made}")
+        made, seen = self.dial.ask("count")["attempted"] + self.options.long, []
+
+        def told():
+            seen.append(self.fates())
+            return seen[-1]["lost"] == 0 and seen[-1]["in flight"] == self.options.long and seen[-1]["redirected"] == made
+
+        try:
+            wait_for("each connect to be settled or open", told, 20)
+        except TimeoutError:
+            witness = self.witness.tell() if self.witness else "none"
+            raise Failed(f"{made} connects: {seen[-1]}; the witness: {witness}") from None
         self.dial.ask("resume")
-        return f"{made} redirected, {counters['settled']} settled, {self.options.long} open, 0 lost"
+        return f"{made} redirected, {seen[-1]['settled']} settled, {seen[-1]['open']} open, 0 lost"
