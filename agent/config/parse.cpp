@@ -20,14 +20,17 @@ void check_listen(Loader& loader, const Value& value, std::string& into) {
   // IPv6 in brackets and only so: "::1:9464" is an address itself.
   const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (brackets) host = host.substr(1, host.size() - 2);
-  const bool good_host = IpAddress::parse(host) && brackets == (host.find(':') != host.npos);
+  const auto address = IpAddress::parse(host);
+  const bool good_host = address && brackets == (host.find(':') != host.npos);
   const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
   const bool digits = !port.empty() && port.size() <= 5 &&
                       port.find_first_not_of("0123456789") == std::string::npos;
   if (text == "none") {
     into.clear();
   } else if (digits && std::stoi(port) <= 65535 && good_host) {
-    into = text;
+    // As we read it: who binds to it may read leading zeros otherwise.
+    into =
+        (address->is_v4() ? address->to_string() : "[" + address->to_string() + "]") + ":" + port;
   } else {
     loader.problem(value, fmt::format("expected ADDRESS:PORT or none, not '{}'", text));
   }

@@ -11,11 +11,31 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+bool is_hex(char letter) {
+  return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f') ||
+         (letter >= 'A' && letter <= 'F');
+}
+
+// Numbers are decimal (of IPv6 hexadecimal) however many zeros they begin with, as kube-proxy reads
+// the objects that still have some (KEP-4858: such addresses stay valid in objects that exist).
+// inet_aton reads them as octal and inet_pton refuses them (RFC 6943, 3.1.1).
+std::string without_leading_zeros(std::string_view text) {
+  std::string result;
+  bool in_number = false;  // past the zeros that lead it
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool more = at + 1 < text.size() && is_hex(text[at + 1]);
+    if (!in_number && text[at] == '0' && more) continue;
+    in_number = is_hex(text[at]);
+    result += text[at];
+  }
+  return result;
+}
+
 }  // namespace
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.size() >= INET6_ADDRSTRLEN) return std::nullopt;
-  const std::string terminated(text);
+  const std::string terminated = without_leading_zeros(text);
+  if (terminated.size() >= INET6_ADDRSTRLEN) return std::nullopt;
   if (terminated.size() != std::strlen(terminated.c_str())) return std::nullopt;
   IpAddress result;
   if (inet_pton(AF_INET6, terminated.c_str(), result.bytes.data()) == 1) return result;
@@ -61,6 +81,22 @@ bool IpAddress::is_link_local() const {
 
 bool IpAddress::is_multicast() const {
   return is_v4() ? (bytes[12] & 0xf0) == 0xe0 : bytes[0] == 0xff;
+}
+
+bool IpAddress::is_broadcast() const {
+  return is_v4() && std::all_of(bytes.begin() + 12, bytes.end(),
+                                [](std::uint8_t byte) { return byte == 255; });
+}
+
+// Connects to these belong to the host, the link or nobody: a service there would take them away in
+// every network namespace. Kubernetes refuses most of them (ValidateNonSpecialIP).
+std::string_view IpAddress::forbidden() const {
+  if (is_unspecified()) return "is unspecified";
+  if (is_loopback()) return "is a loopback address";
+  if (is_link_local()) return "is link-local";
+  if (is_multicast()) return "is multicast";
+  if (is_broadcast()) return "is the broadcast address";
+  return "";
 }
 
 std::string IpAddress::to_string() const {

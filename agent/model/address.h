@@ -16,7 +16,8 @@ namespace holdfast {
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 as ::ffff:a.b.c.d
 
-  // Strict: what inet_pton accepts. A v4-mapped IPv6 text gives the same value as the IPv4 text.
+  // What inet_pton accepts, and leading zeros: "010.0.0.1" is 10.0.0.1. A v4-mapped IPv6 text gives
+  // the same value as the IPv4 text.
   static std::optional<IpAddress> parse(std::string_view text);
   static IpAddress from_abi(const hf_addr& address);
 
@@ -25,8 +26,11 @@ struct IpAddress {
   int family() const { return is_v4() ? 4 : 6; }
   bool is_unspecified() const;
   bool is_loopback() const;
-  bool is_link_local() const;     // 169.254.0.0/16, fe80::/10
-  bool is_multicast() const;      // 224.0.0.0/4, ff00::/8
+  bool is_link_local() const;  // 169.254.0.0/16, fe80::/10
+  bool is_multicast() const;   // 224.0.0.0/4, ff00::/8
+  bool is_broadcast() const;   // 255.255.255.255
+  // Why it can be neither a frontend nor an endpoint: "is a loopback address"; "": it can be.
+  std::string_view forbidden() const;
   std::string to_string() const;  // RFC 5952; IPv4 dotted; no brackets
 
   auto operator<=>(const IpAddress&) const = default;

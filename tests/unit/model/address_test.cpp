@@ -31,8 +31,6 @@ TEST(Parse, RefusesWhatOthersReadInTwoWays) {
                            "10.0.0.1 ",
                            " 10.0.0.1",
                            "10.0.0.256",
-                           "010.0.0.1",
-                           "10.0.0.01",
                            "0x0a.0.0.1",
                            "167772161",
                            "10.0.0.1/32",
@@ -50,6 +48,28 @@ TEST(Parse, RefusesWhatOthersReadInTwoWays) {
     EXPECT_FALSE(IpAddress::parse(text)) << text;
   }
   EXPECT_FALSE(IpAddress::parse(std::string_view("10.0.0.1\0", 9)));
+}
+
+// As kube-proxy reads objects that are older than the rule against them.
+TEST(Parse, ReadsLeadingZerosAsDecimal) {
+  EXPECT_EQ(ip("172.030.099.099"), ip("172.30.99.99"));
+  EXPECT_EQ(ip("010.0.0.01"), ip("10.0.0.1"));
+  EXPECT_EQ(ip("0010.000.00.08"), ip("10.0.0.8")) << "08 is no octal number either";
+  EXPECT_EQ(ip("::ffff:010.0.0.1"), ip("10.0.0.1"));
+  EXPECT_EQ(ip("0fd00:0000:00000::00001"), ip("fd00::1"));
+  EXPECT_EQ(ip("0.0.0.0"), ip("000.000.000.000"));
+  EXPECT_EQ(ip("100.200.0.10").to_string(), "100.200.0.10") << "zeros that lead nothing";
+  for (const char* text : {"0256.0.0.1", "010.0.0", "0x0a.0.0.1", "012345::"})
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
+}
+
+TEST(Forbidden, IsWhatBelongsToTheHostTheLinkOrNobody) {
+  for (const char* text :
+       {"0.0.0.0", "::", "127.0.0.1", "::1", "169.254.1.1", "fe80::1", "224.0.0.1", "ff02::1",
+        "255.255.255.255", "::ffff:127.0.0.1", "::ffff:255.255.255.255"})
+    EXPECT_NE(ip(text).forbidden(), "") << text;
+  for (const char* text : {"10.0.0.1", "255.255.255.254", "240.0.0.1", "fd00::1", "2001:db8::1"})
+    EXPECT_EQ(ip(text).forbidden(), "") << text;
 }
 
 struct Is {
