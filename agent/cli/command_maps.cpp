@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/unserved.h"
 #include "agent/cli/views.h"
 
 namespace holdfast::cli {
@@ -31,12 +32,47 @@ array services(const Env&, const Options& options, const MapsView& maps) {
     if (options.name_space.empty() || view.key.name_space == options.name_space)
       rows.push_back(service_row(view));
   }
+  add_unserved(options, rows);
   return rows;
 }
 
 const std::vector<Column> kServiceColumns = {
     {"NAMESPACE", "namespace"}, {"NAME", "name"},           {"FRONTENDS", "frontends"},
     {"ENDPOINTS", "endpoints"}, {"SOURCE", "source", true}, {"GENERATION", "generation", true}};
+
+// A service is named with its namespace: -n is only the one that a bare name is of.
+Options anywhere(Options options) {
+  options.name_space.clear();
+  return options;
+}
+
+std::string name_of(const object& row) {
+  return std::string(row.at("namespace").as_string()) + "/" +
+         std::string(row.at("name").as_string());
+}
+
+void show_service(const Env& env, const Options& options, const std::string& name,
+                  const object& row) {
+  env.out << name << "  source " << cell(row.at("source")) << "  generation "
+          << cell(row.at("generation")) << "\n";
+  print_rows(env.out, options.rendering, row.at("frontends").as_array(),
+             {{"FRONTEND", "address"},
+              {"PORT", "port"},
+              {"PROTOCOL", "protocol"},
+              {"KIND", "kind"},
+              {"SERVED", "served"}},
+             {});
+  print_rows(env.out, options.rendering, row.at("endpoints").as_array(),
+             {{"ENDPOINT", "address"},
+              {"PORT", "port"},
+              {"STATE", "state"},
+              {"PICKED", "picked"},
+              {"WEIGHT", "weight"},
+              {"READY", "ready"},
+              {"NODE", "node"},
+              {"ZONE", "zone"}},
+             {});
+}
 
 }  // namespace
 
@@ -54,28 +90,12 @@ int service_show(const Env& env, const Options& options) {
     if (wanted.find('/') == std::string::npos) {
       wanted = (options.name_space.empty() ? "default" : options.name_space) + "/" + wanted;
     }
-    for (const ServiceView& view : services_of(maps.image)) {
-      if (view.key.to_string() != wanted) continue;
-      const object row = service_row(view);
+    for (const auto& value : services(env, anywhere(options), maps)) {
+      const object& row = value.as_object();
+      if (name_of(row) != wanted) continue;
       if (print_document(env.out, options.rendering, row)) return kOk;
       if (options.rendering.format == Format::table || options.rendering.format == Format::wide) {
-        env.out << wanted << "  source " << view.source << "  generation " << view.generation
-                << "\n";
-        Rendering indented = options.rendering;
-        print_rows(
-            env.out, indented, row.at("frontends").as_array(),
-            {{"FRONTEND", "address"}, {"PORT", "port"}, {"PROTOCOL", "protocol"}, {"KIND", "kind"}},
-            {});
-        print_rows(env.out, indented, row.at("endpoints").as_array(),
-                   {{"ENDPOINT", "address"},
-                    {"PORT", "port"},
-                    {"STATE", "state"},
-                    {"PICKED", "picked"},
-                    {"WEIGHT", "weight"},
-                    {"READY", "ready"},
-                    {"NODE", "node"},
-                    {"ZONE", "zone"}},
-                   {});
+        show_service(env, options, wanted, row);
       } else {
         print_rows(env.out, options.rendering, array{row}, kServiceColumns, {"namespace", "name"});
       }

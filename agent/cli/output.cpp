@@ -104,8 +104,11 @@ std::string cell(const json::value& value) {
     const auto& members = value.get_object();
     if (!members.contains("address")) return json::serialize(value);
     const std::string host = cell(members.at("address"));
+    const json::value* served = members.if_contains("served");
+    const bool unserved = served && *served == false;
     return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" +
-           cell(members.at("port"));
+           cell(members.at("port")) +
+           (unserved ? "/" + cell(members.at("protocol")) + "(not served)" : "");
   }
   return json::serialize(value);
 }

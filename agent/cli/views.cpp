@@ -39,11 +39,21 @@ std::string_view to_string(hf_no_endpoints answer) {
   return "unknown";
 }
 
+bool is_served(Protocol protocol) {
+  return protocol == Protocol::tcp;
+}
+
 object frontend_row(const Frontend& frontend, Protocol protocol) {
-  return {{"address", frontend.address.to_string()},
-          {"port", frontend.port},
-          {"protocol", holdfast::to_string(protocol)},
-          {"kind", holdfast::to_string(frontend.kind)}};
+  object row{{"address", frontend.address.to_string()},
+             {"port", frontend.port},
+             {"protocol", holdfast::to_string(protocol)},
+             {"kind", holdfast::to_string(frontend.kind)},
+             {"served", is_served(protocol)}};
+  if (!is_served(protocol)) {
+    row["reason"] = fmt::format("{} is not served in this version: it passes through",
+                                holdfast::to_string(protocol));
+  }
+  return row;
 }
 
 object endpoint_row(const EndpointView& view) {

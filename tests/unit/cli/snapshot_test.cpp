@@ -54,6 +54,18 @@ TEST_F(SnapshotCommands, ListTellsOfEachWhetherItIsTrusted) {
                            snapshot_name(4699) + ".corrupt\n");
 }
 
+TEST_F(SnapshotCommands, ServiceListHasThePortsThatAreNotServed) {
+  const Outcome json = run({"service", "list", "-n", "shop", "-o", "json"});
+  EXPECT_EQ(json.code, kOk) << json.err;
+  for (const char* text : {"\"fd96::1\"", "\"served\": false",
+                           "\"reason\": \"UDP is not served in this version: it passes through\""})
+    EXPECT_THAT(json.out, HasSubstr(text));
+  EXPECT_THAT(run({"service", "list"}).out, HasSubstr("[fd96::1]:80/UDP(not served)"));
+  EXPECT_THAT(run({"service", "show", "shop/song"}).out, HasSubstr("false"));
+  fs::remove_all(state());
+  EXPECT_THAT(run({"service", "list"}).out, Not(HasSubstr("fd96::1"))) << "the maps alone";
+}
+
 TEST_F(SnapshotCommands, WithoutADirectoryItIsSaid) {
   fs::remove_all(state());
   for (const char* verb : {"list", "show"}) {
