@@ -158,20 +158,45 @@ void Daemon::start_sources() {
         if (memory.name == source.name) source.source->restore(memory.way);
       }
     }
+    source.source->remember(source.guard.said());
     source.source->start(
         [this, &source](const SourceUpdate& update) { on_update(source, update); });
   }
   if (last_snapshot_) last_snapshot_->sources = {};  // the guards have it
 }
 
-void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
-  if (stopping_) return;
-  for (const Problem& problem : update.problems) {
-    if (std::find(source.problems.begin(), source.problems.end(), problem) ==
-        source.problems.end()) {
-      log::warn(fmt::format("source {}: {}", source.name, problem.to_string()));
+namespace {
+
+// Those that were not there before: a line each; notes, of which a large cluster has many, share
+// one.
+void log_problems(const std::string& source, std::vector<Problem> before,
+                  std::vector<Problem> now) {
+  if (before == now) return;
+  std::sort(before.begin(), before.end());
+  std::sort(now.begin(), now.end());
+  std::vector<Problem> fresh;
+  std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
+                      std::back_inserter(fresh));
+  const Problem* note = nullptr;
+  std::size_t notes = 0;
+  for (const Problem& problem : fresh) {
+    if (problem.kind == Problem::Kind::error) {
+      log::warn(fmt::format("source {}: {}", source, problem.to_string()));
+    } else if (notes++ == 0) {
+      note = &problem;
     }
   }
+  if (!note) return;
+  const std::string more =
+      notes == 1 ? "" : fmt::format(" (and {} more: holdfast source list -o json)", notes - 1);
+  log::info(fmt::format("source {}: {}{}", source, note->to_string(), more));
+}
+
+}  // namespace
+
+void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
+  if (stopping_) return;
+  log_problems(source.name, source.problems, update.problems);
   for (const Doubt& doubt : update.doubts) {
     if (std::find(source.doubts.begin(), source.doubts.end(), doubt) == source.doubts.end()) {
       log::warn(fmt::format("source {}: {}: {}", source.name,

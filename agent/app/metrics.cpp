@@ -81,7 +81,12 @@ void MetricsReport::sources(telemetry::Page& page) const {
   }
   for (const SourceState& state : daemon_.sources_) {
     page.gauge("holdfast_source_problems", "Objects of the source that are not used, or not whole.",
-               static_cast<double>(state.problems.size()), {{"source", state.name}});
+               static_cast<double>(state.problems.size() - notes_in(state.problems)),
+               {{"source", state.name}});
+  }
+  for (const SourceState& state : daemon_.sources_) {
+    page.gauge("holdfast_source_notes", "What the source's objects ask for and is not honoured.",
+               static_cast<double>(notes_in(state.problems)), {{"source", state.name}});
   }
   for (const SourceState& state : daemon_.sources_) {
     page.gauge("holdfast_source_doubts", "Parts of the source whose absences explain nothing.",

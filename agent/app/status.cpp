@@ -119,12 +119,15 @@ value StatusReport::sources() const {
                                 {"line", problem.line},
                                 {"column", problem.column},
                                 {"object", problem.object},
-                                {"message", problem.message}});
+                                {"message", problem.message},
+                                {"kind", to_string(problem.kind)}});
     }
     for (const Doubt& doubt : state.doubts) {
       doubts.push_back(object{{"origin", doubt.origin}, {"reason", doubt.reason}});
     }
     row["problems"] = std::move(problems);
+    row["errors"] = state.problems.size() - notes_in(state.problems);
+    row["notes"] = notes_in(state.problems);
     row["doubts"] = std::move(doubts);
     rows.push_back(std::move(row));
   }

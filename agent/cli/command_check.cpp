@@ -18,6 +18,7 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 
+// Notes are of what is good, and fail nothing.
 int show_problems(const Env& env, const Options& options, const std::vector<Problem>& problems) {
   array rows;
   for (const Problem& one : problems) {
@@ -25,12 +26,14 @@ int show_problems(const Env& env, const Options& options, const std::vector<Prob
                           {"line", one.line},
                           {"column", one.column},
                           {"object", one.object},
-                          {"message", one.message}});
+                          {"message", one.message},
+                          {"kind", to_string(one.kind)}});
   }
   if (!print_document(env.out, options.rendering, rows)) {
-    for (const Problem& one : problems) env.out << one.to_string() << "\n";
+    for (const Problem& one : problems)
+      env.out << one.to_string() << (one.kind == Problem::Kind::note ? " (note)" : "") << "\n";
   }
-  return problems.empty() ? kOk : kFailed;
+  return notes_in(problems) == problems.size() ? kOk : kFailed;
 }
 
 // A directory stands for its catalog files, sorted; one without any is a slip worth telling.
@@ -94,7 +97,7 @@ int check_catalog(const Env& env, const Options& options) {
       }
     }
   }
-  if (problems.empty() && options.rendering.format == Format::table) {
+  if (notes_in(problems) == problems.size() && options.rendering.format == Format::table) {
     env.err << services.size() << " services, no problems\n";
   }
   return show_problems(env, options, problems);

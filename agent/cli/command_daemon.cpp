@@ -151,6 +151,8 @@ int source_list(const Env& env, const Options& options) {
                     {"ROLE", "role", true},
                     {"STATE", "state"},
                     {"LAST-CONFIRMED", "last_confirmed"},
+                    {"ERRORS", "errors"},
+                    {"NOTES", "notes"},
                     {"LAST-ERROR", "last_error"}},
                    "name");
 }

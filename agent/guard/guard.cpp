@@ -269,6 +269,14 @@ GuardMemory Guard::memory() const {
   return memory;
 }
 
+std::vector<ServicePtr> Guard::said() const {
+  std::vector<ServicePtr> result;
+  for (const auto& [key, entry] : state_->entries) {
+    if (entry.said) result.push_back(entry.said);
+  }
+  return result;
+}
+
 std::vector<Admitted> Guard::admit(const SourceUpdate& update, TimePoint now) {
   state_->claims.begin_update();
   Round round(*state_, now);

@@ -144,6 +144,9 @@ class Guard {
   // complete update is judged like any other absence.
   std::vector<Admitted> restore(const GuardMemory& memory, TimePoint now);
   GuardMemory memory() const;
+  // What the source is taken to have said: all but what is held. After restore(): in an earlier
+  // life.
+  std::vector<ServicePtr> said() const;
 
   // The services whose admitted value changed, and only those.
   std::vector<Admitted> admit(const SourceUpdate& update, TimePoint now);

@@ -51,6 +51,9 @@ class Source {
   // The same, by parts: those of which something is held that is not decided about. What vanished
   // and is none of them is over. Called while parts of the source are in doubt.
   virtual void undecided(const std::set<std::string>& /*origins*/) {}
+  // Before start(): what this source was taken to have said in an earlier life. It stands in for
+  // objects that cannot be read now (design.md 4.1), and for nothing else.
+  virtual void remember(const std::vector<ServicePtr>& /*services*/) {}
   // What the next life needs to reach the control plane and to know it again (one line of JSON);
   // kept in the snapshot. "": nothing.
   virtual std::string memory() const { return ""; }

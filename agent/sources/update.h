@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/model/service.h"
@@ -18,15 +19,24 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 // Something wrong with one object or one file; the rest of the input goes on.
 struct Problem {
+  enum class Kind : std::uint8_t {
+    error,  // it cannot be read, or is left out
+    note,   // it is good, and asks for what is not honoured
+  };
+
   std::string file;
   int line = 0;        // from 1; 0: not known
   int column = 0;      // from 1
   std::string object;  // "Service default/song", "EndpointSlice ...", "" for the whole file
   std::string message;
+  Kind kind = Kind::error;
 
   std::string to_string() const;  // "catalog.yaml:3:7: Service default/song: ..."
   auto operator<=>(const Problem&) const = default;
 };
+
+std::string_view to_string(Problem::Kind kind);  // "error", "note"
+std::size_t notes_in(const std::vector<Problem>& problems);
 
 // How a source knows what it says.
 enum class Basis : std::uint8_t {

@@ -144,6 +144,27 @@ class Snapshots:
         self.host.stop_daemon()
         return f"{len(paths)} bad files reported, the good one serves"
 
+    def case_unreadable_fields(self):
+        """A field that nobody can read, in every Service and then in every slice: nothing is removed, also over restarts."""
+        self.begin()
+        load = Load(self.host, URL, "artist")
+        good, restarts = self.shop.catalog(), 0
+        for of, by in (("port: 80,", "port: 0,"), ("10.96.0.", "10.96.300."), (f"port: {self.shop.PORT},", "port: -1,")):
+            expect(of in good, f"no {of!r} in the catalog")
+            self.host.write_catalog(good.replace(of, by))
+            wait_for("the problem", lambda: self.host.json("source", "list")[0]["errors"] > 0)
+            for _ in range(3):
+                expect(len(self.host.endpoints("song")) == 4 and self.host.json("status")["holds"] == 0, f"{of!r} to {by!r}")
+                self.host.stop_daemon(signal.SIGKILL)
+                self.host.start_daemon()
+                wait_for("the problem", lambda: self.host.json("source", "list")[0]["errors"] > 0)
+                restarts += 1
+        count = load.stop()
+        expect(count["requests"] > 100 and count["failed"] == 0 and count["wrong"] == 0, json.dumps(count))
+        self.host.write_catalog(good)
+        wait_for("the mended catalog", lambda: self.host.json("source", "list")[0]["errors"] == 0)
+        return f"{restarts} restarts, {3 * count['requests']} connects, 0 failed, 0 wrong"
+
     def case_damaged_newest(self):
         self.begin()
         self.shop.publish(without=("song-b1",))

@@ -17,32 +17,6 @@ std::string place(const Problem& problem) {
          ": " + problem.message;
 }
 
-template <class Object, class NameOf>
-void keep(const std::vector<Object>& before, std::vector<Object>& now, std::set<ServiceKey> refused,
-          NameOf name_of) {
-  if (refused.empty()) return;
-  for (const Object& one : now) refused.erase(name_of(one));  // there is a good one beside
-  for (const Object& one : before) {
-    if (refused.contains(name_of(one))) now.push_back(one);
-  }
-}
-
-// An object that is refused stays what it was: a mistake in it takes nothing away, as when the API
-// refuses an update. Returns the doubt that is left when nobody can tell which one it was, or "".
-std::string keep_refused(const kubernetes::Objects& before, kubernetes::Objects& now) {
-  std::map<std::string, std::set<ServiceKey>> refused;
-  std::string doubt;
-  for (const kubernetes::Refused& one : now.refused) {
-    refused[one.kind].insert(one.name);
-    if (doubt.empty() && one.name.name.empty()) doubt = place(one.why);
-  }
-  keep(before.services, now.services, refused["Service"], [](const auto& one) { return one.key; });
-  keep(before.slices, now.slices, refused["EndpointSlice"], [](const auto& one) {
-    return ServiceKey{one.name_space, one.name};
-  });
-  return doubt;
-}
-
 }  // namespace
 
 FileSet::FileSet(std::string source, std::string node_name)
@@ -65,8 +39,11 @@ void FileSet::parse(const std::string& path, const std::string& content, File& f
     file.doubt = place(file.problems.front());
     return;
   }
-  const std::string doubt = keep_refused(file.objects, objects);
-  file.doubt = objects.items == 0 ? "the file lists nothing" : doubt;
+  kubernetes::keep_last_good(file.objects, objects);
+  // Which object it is that nobody can name, nobody can tell: it may be any that is missing.
+  file.doubt = objects.items == 0 ? "the file lists nothing"
+               : objects.nameless ? place(*objects.nameless)
+                                  : "";
   file.ever_good = file.ever_good || objects.items != 0;
   file.objects = std::move(objects);
 }
@@ -151,7 +128,8 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
   }
   complete_ = complete_ || update.complete;
   std::map<ServiceKey, ServicePtr> now;
-  for (ServicePtr& said : kubernetes::assemble(origins, {node_name_}, update.problems)) {
+  for (ServicePtr& said :
+       kubernetes::assemble(origins, {node_name_}, update.problems, &last_known_)) {
     ServicePtr service = as_known(std::move(said));
     const auto before = last_.find(service->key);
     const bool same = before != last_.end() && *before->second == *service;
@@ -163,6 +141,7 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
     if (!now.contains(key)) update.changes.push_back({key, nullptr, false});
   }
   last_ = std::move(now);
+  if (update.complete) last_known_.forget_unused();
   doubts_ = update.doubts;
   return update;
 }

@@ -2,9 +2,9 @@
 // What a set of files says, as the files change. Pure: bytes in, updates out.
 //
 // A file that cannot be read or parsed changes nothing: its last good objects stay. So does an
-// object that is refused; one that cannot even be named puts the file's absences in doubt. A file
-// that vanished or lists nothing takes its objects with it, in doubt: the guard holds what goes
-// with them.
+// object that cannot be read; one that cannot even be named puts the file's absences in doubt. A
+// file that vanished or lists nothing takes its objects with it, in doubt: the guard holds what
+// goes with them.
 #pragma once
 
 #include <map>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/sources/kubernetes/last_known.h"
 #include "agent/sources/kubernetes/objects.h"
 #include "agent/sources/update.h"
 
@@ -22,6 +23,10 @@ namespace holdfast {
 class FileSet {
  public:
   FileSet(std::string source, std::string node_name);
+
+  // Before the first observe(): what this source said in an earlier life, for objects that cannot
+  // be read now.
+  void remember(const std::vector<ServicePtr>& services) { last_known_.remember(services); }
 
   // The files there are now, by path: their bytes, or why they cannot be read. nullopt: nothing
   // changed since the last call. A listing that failed as a whole is `listing_error`.
@@ -52,6 +57,7 @@ class FileSet {
   std::string node_name_;
   std::map<std::string, File> files_;
   std::map<ServiceKey, ServicePtr> last_;
+  kubernetes::LastKnown last_known_;
   std::vector<Doubt> doubts_;
   bool news_ = true;       // to tell, though no file changes
   bool complete_ = false;  // every file there is was good once, in this life

@@ -27,6 +27,7 @@ class FileSource : public Source {
   void stop() override;
   SourceStatus status() const override;
   void undecided(const std::set<std::string>& origins) override;
+  void remember(const std::vector<ServicePtr>& services) override { files_.remember(services); }
 
  private:
   template <class Act>

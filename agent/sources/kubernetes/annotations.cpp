@@ -99,22 +99,21 @@ Annotations read_annotations(const Reader& reader, const Value& metadata, Annota
       if (one.key == name) row = &one;
     }
     if (!row) {
-      reader.problem(key, fmt::format("unknown annotation {}", key.text));
+      reader.reject(key, fmt::format("unknown annotation {}", key.text));
       continue;
     }
     if (whose == AnnotationsOf::slice && name != "weight") {
-      reader.problem(key,
-                     fmt::format("{} belongs on the Service; here it has no effect", key.text));
+      reader.reject(key, fmt::format("{} belongs on the Service; here it has no effect", key.text));
       continue;
     }
     const std::string expected =
         value.type == Value::Type::string ? row->take(value.text, result) : "a quoted string";
     if (expected == kWithoutEffect) {
-      reader.problem(value,
-                     fmt::format("{}: '{}' has no effect in this version", key.text, value.text));
+      reader.note(value,
+                  fmt::format("{}: '{}' has no effect in this version", key.text, value.text));
     } else if (!expected.empty()) {
-      reader.problem(value, fmt::format("{} must be {}, not '{}'; the default is used", key.text,
-                                        expected, value.text));
+      reader.reject(value, fmt::format("{} must be {}, not '{}'; the default is used", key.text,
+                                       expected, value.text));
     }
   }
   return result;

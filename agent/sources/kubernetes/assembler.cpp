@@ -14,38 +14,6 @@ void decrement(Map& counts, const Key& key) {
   if (found != counts.end() && --found->second == 0) counts.erase(found);
 }
 
-// By port name, as Kubernetes matches them. A slice for all ports serves the service's own.
-std::optional<std::uint16_t> port_of(const SliceObject& slice, const Pool& pool) {
-  if (slice.all_ports) return pool.service_port;
-  for (const SlicePort& port : slice.ports) {
-    if (port.name == pool.port_name && port.protocol == pool.protocol) {
-      return port.port.value_or(pool.service_port);
-    }
-  }
-  return std::nullopt;
-}
-
-Endpoint endpoint_of(const SliceObject& slice, const ServiceObject& object,
-                     const SliceEndpoint& one, const IpAddress& address, std::uint16_t port) {
-  Endpoint endpoint;
-  endpoint.address = address;
-  endpoint.port = port;
-  endpoint.weight = slice.weight.value_or(object.weight.value_or(100));
-  endpoint.ready = one.ready;
-  endpoint.serving = one.serving;
-  endpoint.terminating = one.terminating;
-  endpoint.identity = one.identity;
-  endpoint.node = one.node;
-  endpoint.zone = one.zone;
-  endpoint.origin = slice.origin;
-  return endpoint;
-}
-
-// Of two slices that name one endpoint while it moves between them, the more hopeful is believed.
-int usefulness(const Endpoint& endpoint) {
-  return endpoint.ready ? 2 : endpoint.serving ? 1 : 0;
-}
-
 }  // namespace
 
 Assembler::Prefix Assembler::prefix_of(const IpAddress& address) {
@@ -56,6 +24,12 @@ Assembler::Prefix Assembler::prefix_of(const IpAddress& address) {
 
 void Assembler::put(ServiceObject object) {
   const ServiceKey key = object.key;
+  if (!object.whole) {
+    const auto there = services_.find(key);
+    if (there != services_.end() && there->second.object.whole) return;
+    auto last = last_known_ ? last_known_->service(object) : std::nullopt;
+    if (last) object = std::move(*last);
+  }
   Known& known = services_[key];
   drop_frontends(known);
   known.object = std::move(object);
@@ -73,47 +47,69 @@ void Assembler::remove_service(const ServiceKey& key) {
 
 void Assembler::put(SliceObject object) {
   const ServiceKey name{object.name_space, object.name};
-  remove_slice(name);
-  for (const SliceEndpoint& one : object.endpoints) {
-    for (const IpAddress& address : one.addresses) ++prefixes_[prefix_of(address)];
+  touch_unread();
+  if (!object.whole) {
+    const auto there = slices_.find(name);
+    if (there != slices_.end() && there->second.whole) {
+      there->second.kept = true;
+      unread_[there->second.service].insert(name);
+      touched_.insert(there->second.service);
+      return;
+    }
   }
-  slices_of_[object.service].insert(name);
-  touched_.insert(object.service);
+  remove_slice(name);
+  for (const SliceEndpoint& one : object.endpoints) ++prefixes_[prefix_of(one.address)];
+  if (!object.service.name.empty()) {
+    slices_of_[object.service].insert(name);
+    touched_.insert(object.service);
+    if (object.kept) unread_[object.service].insert(name);
+  }
+  if (!object.whole && last_known_) {
+    for (const ServiceKey& key : last_known_->services_of(object)) {
+      unread_[key].insert(name);
+      touched_.insert(key);
+    }
+  }
   slices_.emplace(name, std::move(object));
 }
 
 void Assembler::remove_slice(const ServiceKey& name) {
   const auto found = slices_.find(name);
   if (found == slices_.end()) return;
+  touch_unread();
+  forget_unread(name);
   const SliceObject& slice = found->second;
-  for (const SliceEndpoint& one : slice.endpoints) {
-    for (const IpAddress& address : one.addresses) decrement(prefixes_, prefix_of(address));
+  for (const SliceEndpoint& one : slice.endpoints) decrement(prefixes_, prefix_of(one.address));
+  if (const auto of = slices_of_.find(slice.service); of != slices_of_.end()) {
+    of->second.erase(name);
+    if (of->second.empty()) slices_of_.erase(of);
+    touched_.insert(slice.service);
   }
-  const auto of = slices_of_.find(slice.service);
-  of->second.erase(name);
-  if (of->second.empty()) slices_of_.erase(of);
-  touched_.insert(slice.service);
   slices_.erase(found);
 }
 
 void Assembler::put(NodeObject object) {
-  std::vector<IpAddress>& addresses = nodes_[object.name];
-  if (addresses == object.addresses) return;  // a node's heartbeat changes nothing here
-  for (const IpAddress& address : addresses) decrement(node_addresses_, address);
-  for (const IpAddress& address : object.addresses) ++node_addresses_[address];
-  addresses = std::move(object.addresses);
+  if (object.name != node_.name) return;
+  if (!object.whole && node_read_) return;
+  if (!object.whole && last_known_) {
+    for (const IpAddress& one : last_known_->node_addresses()) object.addresses.push_back(one);
+  }
+  node_read_ = object.whole;
+  std::sort(object.addresses.begin(), object.addresses.end());
+  if (node_addresses_ == object.addresses) return;  // a node's heartbeat changes nothing here
+  node_addresses_ = std::move(object.addresses);
   recount_node_ports();
 }
 
 void Assembler::remove_node(const std::string& name) {
-  const auto found = nodes_.find(name);
-  if (found == nodes_.end()) return;
-  for (const IpAddress& address : found->second) decrement(node_addresses_, address);
-  nodes_.erase(found);
+  if (name != node_.name) return;
+  node_read_ = false;
+  if (node_addresses_.empty()) return;
+  node_addresses_.clear();
   recount_node_ports();
 }
 
-// NodePorts are served on the nodes' addresses, so each of their services follows.
+// NodePorts are served on this node's addresses, so each of their services follows.
 void Assembler::recount_node_ports() {
   for (auto& [key, known] : services_) {
     const auto& ports = known.object.ports;
@@ -161,9 +157,7 @@ void Assembler::touch_loops(const Address& frontend) {
   if (!prefixes_.contains(prefix_of(address))) return;
   for (const auto& [name, slice] : slices_) {
     for (const SliceEndpoint& one : slice.endpoints) {
-      if (std::find(one.addresses.begin(), one.addresses.end(), address) != one.addresses.end()) {
-        touched_.insert(slice.service);
-      }
+      if (one.address == address) touched_.insert(slice.service);
     }
   }
 }
@@ -181,7 +175,7 @@ Assembler::Frontends Assembler::frontends_of(const ServiceObject& object, const 
   for (const auto& one : object.load_balancer_ips)
     add(outer, one, port.port, FrontendKind::load_balancer);
   if (!inner.empty() && port.node_port) {
-    for (const auto& [one, count] : node_addresses_)
+    for (const IpAddress& one : node_addresses_)
       add(outer, one, port.node_port, FrontendKind::node_port);
     const IpAddress loopback = *IpAddress::parse(family == 4 ? "127.0.0.1" : "::1");
     outer.push_back({loopback, port.node_port, FrontendKind::node_port, true});
@@ -236,6 +230,7 @@ std::vector<Pool> Assembler::pools_of(const ServiceObject& object) const {
 
 std::vector<Assembler::Change> Assembler::take() {
   std::vector<Change> result;
+  note_claims();
   for (const ServiceKey& key : touched_) {
     Change change{key, nullptr, {}};
     const auto known = services_.find(key);
@@ -256,47 +251,6 @@ std::vector<Assembler::Change> Assembler::take() {
   }
   touched_.clear();
   return result;
-}
-
-void Assembler::add_endpoints(const ServiceObject& object, Service& service,
-                              std::vector<Problem>& problems) const {
-  const auto names = slices_of_.find(service.key);
-  if (names == slices_of_.end()) return;
-  for (Pool& pool : service.pools) {
-    std::map<std::pair<IpAddress, std::uint16_t>, Endpoint> unique;
-    for (const ServiceKey& name : names->second) {
-      const SliceObject& slice = slices_.at(name);
-      if (slice.family == pool.family) add_slice(slice, object, pool, unique, problems);
-    }
-    pool.endpoints.reserve(unique.size());
-    for (auto& [address, endpoint] : unique) pool.endpoints.push_back(std::move(endpoint));
-  }
-}
-
-void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object, const Pool& pool,
-                          std::map<std::pair<IpAddress, std::uint16_t>, Endpoint>& unique,
-                          std::vector<Problem>& problems) const {
-  const auto target = port_of(slice, pool);
-  if (!target) return;
-  for (const SliceEndpoint& one : slice.endpoints) {
-    if (pool.traffic == TrafficPolicy::local && one.node.get() != node_.name) continue;
-    for (const IpAddress& address : one.addresses) {
-      if (frontends_.contains({address, *target, pool.protocol})) {
-        Problem loop{slice.origin.get(), one.place.line, one.place.column,
-                     "EndpointSlice " + ServiceKey{slice.name_space, slice.name}.to_string(),
-                     fmt::format("endpoint {} is a service's own address: a loop; it is left out",
-                                 format_host_port(address, *target))};
-        // Said once, of however many pools.
-        if (std::find(problems.begin(), problems.end(), loop) == problems.end())
-          problems.push_back(std::move(loop));
-        continue;
-      }
-      Endpoint endpoint = endpoint_of(slice, object, one, address, *target);
-      const auto [known, fresh] = unique.try_emplace({address, *target}, endpoint);
-      if (!fresh && usefulness(known->second) < usefulness(endpoint))
-        known->second = std::move(endpoint);
-    }
-  }
 }
 
 }  // namespace holdfast::kubernetes

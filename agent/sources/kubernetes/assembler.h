@@ -11,15 +11,19 @@
 #include <utility>
 #include <vector>
 
+#include "agent/sources/kubernetes/last_known.h"
 #include "agent/sources/kubernetes/objects.h"
 
 namespace holdfast::kubernetes {
 
 class Assembler {
  public:
-  explicit Assembler(NodeContext node) : node_(std::move(node)) {}
+  explicit Assembler(NodeContext node, LastKnown* last_known = nullptr)
+      : node_(std::move(node)), last_known_(last_known) {}
 
-  // Replaces the object of the same name. Slices are named namespace/name, as services are.
+  // Replaces the object of the same name. One that is not whole replaces no whole one, and what was
+  // last known stands in for it. Slices are named namespace/name, as services are. Of Nodes this
+  // one alone counts: a node answers for its own addresses.
   void put(ServiceObject object);
   void put(SliceObject object);
   void put(NodeObject object);
@@ -60,20 +64,34 @@ class Assembler {
   void drop_frontends(const Known& known);
   void recount_node_ports();
   void touch_loops(const Address& frontend);
+  void forget_unread(const ServiceKey& slice);
+  void touch_unread();
+  void note_claims();
+  bool contested(const IpAddress& address, std::uint16_t port, const Identity& identity) const;
+  bool is_loop(const SliceObject& slice, const Place& place, const Endpoint& endpoint,
+               const Pool& pool, std::vector<Problem>& problems) const;
+  using Unique = std::map<std::pair<IpAddress, std::uint16_t>, Endpoint>;
   void add_endpoints(const ServiceObject& object, Service& service,
                      std::vector<Problem>& problems) const;
   void add_slice(const SliceObject& slice, const ServiceObject& object, const Pool& pool,
-                 std::map<std::pair<IpAddress, std::uint16_t>, Endpoint>& unique,
-                 std::vector<Problem>& problems) const;
+                 Unique& unique, std::vector<Problem>& problems) const;
+  void add_last_known(const ServiceKey& key, const SliceObject& unread, const Pool& pool,
+                      Unique& unique, std::vector<Problem>& problems) const;
+  void note_hints(const ServiceObject& object, std::vector<Problem>& problems) const;
 
   NodeContext node_;
+  LastKnown* last_known_;  // nullptr: nothing
   std::map<ServiceKey, Known> services_;
   std::map<ServiceKey, SliceObject> slices_;              // by their own names
   std::map<ServiceKey, std::set<ServiceKey>> slices_of_;  // service -> slices
-  std::map<std::string, std::vector<IpAddress>> nodes_;   // node -> addresses
-  std::map<IpAddress, std::size_t> node_addresses_;       // how many nodes say so
-  std::map<Address, std::size_t> frontends_;              // how many services say so
-  std::map<Prefix, std::size_t> prefixes_;                // of endpoints, how many
+  // Service -> slices that cannot be read, kept or never seen good. Mostly empty.
+  std::map<ServiceKey, std::set<ServiceKey>> unread_;
+  // Who else readable slices name at the addresses of those.
+  std::multimap<IpAddress, std::pair<Identity, const SliceObject*>> claims_;
+  std::vector<IpAddress> node_addresses_;     // of this node
+  bool node_read_ = false;                    // whole, at some time
+  std::map<Address, std::size_t> frontends_;  // how many services say so
+  std::map<Prefix, std::size_t> prefixes_;    // of endpoints, how many
   std::set<ServiceKey> touched_;
 };
 

@@ -28,27 +28,27 @@ struct Decoder {
   std::vector<Problem>& problems;
 
   // After its problem was told.
-  void refuse(std::string kind, ServiceKey name = {}) {
-    into.refused.push_back({std::move(kind), std::move(name), problems.back()});
+  void refuse() {
+    if (!into.nameless) into.nameless = problems.back();
   }
 
   void document(const Value& value, const std::string& implied_kind) {
     const Reader reader(file, "", problems);
     if (value.type != Value::Type::mapping) {
       reader.problem(value, "expected a Kubernetes object: a mapping with apiVersion and kind");
-      refuse("");
+      refuse();
       return;
     }
     std::string kind = reader.text(value, "kind");
     if (kind.empty()) kind = implied_kind;
     if (kind.empty()) {
       reader.problem(value, "kind is missing");
-      refuse("");
+      refuse();
       return;
     }
     if (const auto inner = list_of(kind)) {
       if (!reader.typed(value, "items", Value::Type::sequence)) {
-        refuse("");
+        refuse();
       } else if (const Value* items = reader.member(value, "items", Value::Type::sequence)) {
         for (const Value& item : items->items) document(item, *inner);
       }
@@ -69,21 +69,21 @@ struct Decoder {
     if (version != known->api_version && !(in_typed_list && version.empty())) {
       plain.problem(value,
                     fmt::format("apiVersion must be {}, not '{}'", known->api_version, version));
-      refuse(kind);
+      refuse();
       return;
     }
     const Value* metadata = plain.member(value, "metadata", Value::Type::mapping);
     if (!metadata) {
       const Value* other = value.find("metadata");
       if (!other || other->is_null()) plain.problem(value, "metadata is missing");
-      refuse(kind);
+      refuse();
       return;
     }
     ServiceKey key{plain.text(*metadata, "namespace"), plain.text(*metadata, "name")};
     if (key.name_space.empty()) key.name_space = "default";
     if (!plain.name(*metadata, key.name, "metadata.name") ||
         !plain.name(*metadata, key.name_space, "metadata.namespace")) {
-      refuse(kind);
+      refuse();
       return;
     }
     read(value, kind, key);
@@ -92,21 +92,17 @@ struct Decoder {
   void read(const Value& value, const std::string& kind, const ServiceKey& key) {
     const bool node = kind == "Node";
     const Reader reader(file, kind + " " + (node ? key.name : key.to_string()), problems);
-    const std::size_t told = problems.size();
-    bool good = true;
     const auto take = [&](auto object, auto& list) {
-      good = object.has_value();
-      if (good) list.push_back(std::move(*object));
+      object.whole = reader.whole();
+      list.push_back(std::move(object));
     };
     if (node) {
       take(read_node(reader, value, key.name), into.nodes);
     } else if (kind == "Service") {
       take(read_service(reader, value, key), into.services);
-    } else {
-      take(read_slice(reader, value, key), into.slices);
+    } else if (auto slice = read_slice(reader, value, key)) {
+      take(std::move(*slice), into.slices);
     }
-    // Without a word: one that is no business of ours.
-    if (!good && problems.size() > told) refuse(kind, key);
   }
 };
 

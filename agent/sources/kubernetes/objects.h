@@ -29,13 +29,17 @@ struct ServicePort {
   Protocol protocol = Protocol::tcp;
 };
 
+// Of any object: `whole` is false if a field of it could not be read. It is then not said: what it
+// was last good stands (design.md 4.1), `kept`. Of one never seen good this is what could be read.
 struct ServiceObject {
   ServiceKey key;
+  bool whole = true, kept = false;
   Text origin;
   Place place;
   std::int64_t created_at = 0;
-  bool ours = true;         // false: headless, ExternalName, or labelled for another proxy
-  bool local_only = false;  // internalTrafficPolicy: Local, of the cluster's own addresses
+  bool ours = true;             // false: headless, ExternalName, or labelled for another proxy
+  bool local_only = false;      // internalTrafficPolicy: Local, of the cluster's own addresses
+  bool topology_noted = false;  // that it asks for near endpoints, which is not honoured
   std::vector<IpAddress> cluster_ips;
   std::vector<IpAddress> external_ips;
   std::vector<IpAddress> load_balancer_ips;
@@ -51,7 +55,7 @@ struct SlicePort {
 };
 
 struct SliceEndpoint {
-  std::vector<IpAddress> addresses;
+  IpAddress address;
   bool ready = true, serving = true, terminating = false;
   Identity identity;  // targetRef.uid; none given: of node and hostname
   Text node, zone;
@@ -60,10 +64,12 @@ struct SliceEndpoint {
 
 struct SliceObject {
   std::string name_space, name;
+  bool whole = true, kept = false;
   Text origin;
   Place place;
-  ServiceKey service;  // label kubernetes.io/service-name
-  int family = 4;      // addressType; FQDN slices are skipped
+  ServiceKey service;   // label kubernetes.io/service-name; without a name: not known
+  int family = 4;       // addressType; FQDN slices are skipped; 0: not known
+  bool hinted = false;  // some endpoint has hints
   std::vector<SlicePort> ports;
   bool all_ports = false;  // ports: null
   std::vector<SliceEndpoint> endpoints;
@@ -72,17 +78,11 @@ struct SliceObject {
 
 struct NodeObject {
   std::string name;
+  bool whole = true, kept = false;
   Text origin;
   Place place;
   std::string zone;
   std::vector<IpAddress> addresses;  // InternalIP and ExternalIP
-};
-
-// An object of ours that was reported and left out. Its name is "" when nobody can tell it.
-struct Refused {
-  std::string kind;
-  ServiceKey name;
-  Problem why;
 };
 
 // Everything one origin (file or list) says. `items` counts objects of any kind, also the ones
@@ -91,24 +91,29 @@ struct Objects {
   std::vector<ServiceObject> services;
   std::vector<SliceObject> slices;
   std::vector<NodeObject> nodes;
-  std::vector<Refused> refused;
+  std::optional<Problem> nameless;  // the first object of which nobody can tell which one it is
   std::size_t items = 0;
 };
 
-// Decodes one document (an object or a List, nested Lists too). A bad object is reported and left
-// out; a bad endpoint or port is reported and left out of its object; the others go on.
+// Decodes one document (an object or a List, nested Lists too). What cannot be read is reported,
+// and its object is not whole; the others go on.
 // `implied_kind` is of an object that says none: the API leaves it out of a list's items.
 void decode(const Value& document, const std::string& file, Objects& into,
             std::vector<Problem>& problems, const std::string& implied_kind = "");
 
 struct NodeContext {
-  std::string name;  // this node: internalTrafficPolicy Local
+  // This node: internalTrafficPolicy Local, and the Node whose addresses NodePorts are served at.
+  std::string name;
 };
+
+class LastKnown;
 
 // All slices of all origins merged into services: endpoints deduplicated, ports matched by name,
 // terminating-but-serving used only when no ready one is left, forbidden addresses and loops
-// reported. Two objects of one name: the first by origin wins, the other is a problem.
+// reported. Two objects of one name: the first by origin wins, but a whole one over one that could
+// not be read; the other is a problem. `last_known`, if any, stands in for what cannot be read.
 std::vector<ServicePtr> assemble(const std::vector<const Objects*>& origins,
-                                 const NodeContext& node, std::vector<Problem>& problems);
+                                 const NodeContext& node, std::vector<Problem>& problems,
+                                 LastKnown* last_known = nullptr);
 
 }  // namespace holdfast::kubernetes

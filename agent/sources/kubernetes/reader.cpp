@@ -45,15 +45,13 @@ std::optional<IpAddress> Reader::address(const Value& value, std::string_view wh
   return std::nullopt;
 }
 
-std::vector<IpAddress> Reader::addresses(const Value& parent, std::string_view key) const {
-  std::vector<IpAddress> result;
-  const Value* list = member(parent, key, Value::Type::sequence);
-  if (!list) return result;
-  for (const Value& item : list->items) {
-    if (item.text == "None") continue;
-    if (auto parsed = address(item, key)) result.push_back(*parsed);
-  }
-  return result;
+std::optional<IpAddress> Reader::frontend(const Value& value, std::string_view what) const {
+  const auto parsed = address(value, what);
+  if (!parsed) return std::nullopt;
+  const std::string_view why = parsed->forbidden();
+  if (why.empty()) return parsed;
+  reject(value, fmt::format("{} {} {}; it is left out", what, parsed->to_string(), why));
+  return std::nullopt;
 }
 
 std::optional<Protocol> Reader::protocol(const Value& parent) const {

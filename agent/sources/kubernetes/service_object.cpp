@@ -45,12 +45,24 @@ bool local_only(const Reader& reader, const Value& spec) {
   return policy && policy->text == "Local";
 }
 
+std::vector<IpAddress> addresses(const Reader& reader, const Value& spec, std::string_view key) {
+  std::vector<IpAddress> result;
+  const Value* list = reader.member(spec, key, Value::Type::sequence);
+  if (!list) return result;
+  for (const Value& item : list->items) {
+    if (item.text == "None") continue;
+    if (const auto parsed = reader.frontend(item, key)) result.push_back(*parsed);
+  }
+  return result;
+}
+
 std::vector<IpAddress> cluster_ips(const Reader& reader, const Value& spec) {
-  auto addresses = reader.addresses(spec, "clusterIPs");
-  if (!addresses.empty()) return addresses;
+  const Value* many = spec.find("clusterIPs");
+  if (many && !many->is_null() && !(many->type == Value::Type::sequence && many->items.empty()))
+    return addresses(reader, spec, "clusterIPs");
   const Value* one = reader.member(spec, "clusterIP", Value::Type::string);
   if (!one || one->text.empty()) return {};
-  const auto parsed = reader.address(*one, "clusterIP");
+  const auto parsed = reader.frontend(*one, "clusterIP");
   return parsed ? std::vector<IpAddress>{*parsed} : std::vector<IpAddress>{};
 }
 
@@ -105,44 +117,40 @@ std::vector<IpAddress> load_balancer_ips(const Reader& reader, const Value& obje
   for (const Value& item : ingress->items) {
     const Value* ip = item.find("ip");
     if (!ip || reader.text(item, "ipMode") == "Proxy") continue;  // KEP-1860: not short-cut
-    if (const auto parsed = reader.address(*ip, "ingress ip")) result.push_back(*parsed);
+    if (const auto parsed = reader.frontend(*ip, "ingress ip")) result.push_back(*parsed);
   }
   return result;
 }
 
 }  // namespace
 
-std::optional<ServiceObject> read_service(const Reader& reader, const Value& object,
-                                          const ServiceKey& key) {
+ServiceObject read_service(const Reader& reader, const Value& object, const ServiceKey& key) {
+  ServiceObject service;
+  service.key = key;
+  service.place = {object.line, object.column};
   const Value& metadata = *object.find("metadata");
   const Value* spec = reader.member(object, "spec", Value::Type::mapping);
   if (!spec) {
     const Value* other = object.find("spec");
     if (!other || other->is_null()) reader.problem(object, "spec is missing");
-    return std::nullopt;
+    return service;
   }
-  ServiceObject service;
-  service.key = key;
-  service.place = {object.line, object.column};
   service.created_at = timestamp(reader.text(metadata, "creationTimestamp"));
   service.ours = is_ours(reader, metadata, *spec);
   const Annotations annotations = read_annotations(reader, metadata, AnnotationsOf::service);
   service.weight = annotations.weight;
   service.policy = annotations.policy;
   if (!service.ours) return service;
-  for (const char* list : {"clusterIPs", "externalIPs", "ports"}) {
-    if (!reader.typed(*spec, list, Value::Type::sequence)) return std::nullopt;
-  }
   service.local_only = local_only(reader, *spec);
   service.cluster_ips = cluster_ips(reader, *spec);
-  service.external_ips = reader.addresses(*spec, "externalIPs");
+  service.external_ips = addresses(reader, *spec, "externalIPs");
   service.load_balancer_ips = load_balancer_ips(reader, object);
   service.ports = ports(reader, *spec);
+  note_not_honoured(reader, metadata, *spec, service);
   return service;
 }
 
-std::optional<NodeObject> read_node(const Reader& reader, const Value& object,
-                                    const std::string& name) {
+NodeObject read_node(const Reader& reader, const Value& object, const std::string& name) {
   NodeObject node;
   node.name = name;
   node.place = {object.line, object.column};
@@ -157,7 +165,7 @@ std::optional<NodeObject> read_node(const Reader& reader, const Value& object,
     const std::string type = reader.text(item, "type");
     const Value* address = item.find("address");
     if (!address || (type != "InternalIP" && type != "ExternalIP")) continue;
-    if (const auto parsed = reader.address(*address, "node address"))
+    if (const auto parsed = reader.frontend(*address, "node address"))
       node.addresses.push_back(*parsed);
   }
   return node;

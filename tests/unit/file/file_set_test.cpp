@@ -99,7 +99,7 @@ TEST(Change, IsTheServicesThatDiffer) {
   EXPECT_FALSE(set.news) << "the same bytes are no news";
   const SourceUpdate update =
       set.observe({{"a.yaml", "# a comment\n" + test::service("song", "10.96.0.10") +
-                                  test::slice("song", "10.1.0.1") + kImage}});
+                                  test::slice("song", {"10.1.0.1"}) + kImage}});
   ASSERT_THAT(update.changes, SizeIs(1));
   EXPECT_EQ(update.changes[0].key.name, "song");
   EXPECT_EQ(set.told.endpoints("song"), 1u);
@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(
     BadFiles, ChangesNothing,
     testing::Values(std::pair(kSong + "a: [", "a.yaml:14:1: the text ends"),
                     std::pair("a: 1\na: 2\n", "a.yaml:2:1: duplicate"),
-                    std::pair(kSong.substr(0, kSong.size() / 2) + "\"", "a.yaml:"),
+                    std::pair(kSong.substr(0, kSong.find("labels")) + "\"", "a.yaml:"),
                     std::pair("just a text\n", "a.yaml:1:1: expected a Kubernetes object"),
                     std::pair("kind: List\nitems: {}\n", "a.yaml:2:8: items must be a list"),
                     std::pair(std::string(4096, '\0'), "a.yaml:1:1: control character 0")));
@@ -211,7 +211,7 @@ TEST(ABadObject, StaysAsItWas) {
   set.observe({{"a.yaml", kSong + kImage}});
   const std::string bad =
       "apiVersion: v1\nkind: Service\nmetadata: {name: song}\nspec: {ports: 80}\n---\n" +
-      test::slice("song", "10.1.0.1");
+      test::slice("song", {"10.1.0.1"});
   SourceUpdate update = set.observe({{"a.yaml", bad + kImage}});
   EXPECT_THAT(set.told.services(), ElementsAre("image", "song"));
   EXPECT_EQ(set.told.endpoints("song"), 1u) << "what is good beside it applies";
@@ -223,6 +223,60 @@ TEST(ABadObject, StaysAsItWas) {
   set.observe({{"a.yaml", kImage}});
   EXPECT_THAT(set.told.services(), ElementsAre("image")) << "and goes when it is taken out";
 }
+
+// A field of the Service or of its slice, replaced.
+struct Field {
+  const char* of;
+  const char* by;
+};
+class OneField : public testing::TestWithParam<Field> {
+ protected:
+  static std::string bad() {
+    std::string text = kSong;
+    const std::string of = GetParam().of;
+    return text.replace(text.find(of), of.size(), GetParam().by);
+  }
+};
+
+TEST_P(OneField, ThatCannotBeReadRemovesNothing) {
+  Set set;
+  set.observe({{"a.yaml", kSong + kImage}});
+  const SourceUpdate update = set.observe({{"a.yaml", bad() + kImage}});
+  EXPECT_THAT(update.changes, IsEmpty());
+  ASSERT_FALSE(update.problems.empty());
+  EXPECT_GT(update.problems[0].line, 0);
+  EXPECT_THAT(update.confirmed_origins, ElementsAre("a.yaml"));
+  set.observe({{"a.yaml", bad()}});
+  EXPECT_THAT(set.told.services(), ElementsAre("song")) << "what is taken out beside it goes";
+}
+
+TEST_P(OneField, ThatCannotBeReadRemovesNothingOverARestart) {
+  Set before;
+  before.observe({{"a.yaml", kSong + kImage}});
+  Set set;
+  set.set.remember(before.told.values());
+  set.observe({{"a.yaml", bad() + kImage}});
+  ASSERT_THAT(set.told.services(), ElementsAre("image", "song"));
+  for (std::size_t one = 0; one < 2; ++one)
+    EXPECT_EQ(*set.told.values()[one], *before.told.values()[one]);
+  set.observe({{"a.yaml", bad()}});
+  EXPECT_THAT(set.told.services(), ElementsAre("song"));
+  EXPECT_EQ(set.told.endpoints("song"), 2u);
+  set.observe({{"a.yaml", kImage}});
+  EXPECT_THAT(set.told.services(), ElementsAre("image")) << "and goes when it is taken out";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, OneField,
+    testing::Values(Field{"port: 80}", "port: 0}"}, Field{"port: 80}", "port: 70000}"},
+                    Field{"port: 80}", "port: http}"},
+                    Field{"port: 80}", "port: 80, protocol: ICMP}"},
+                    Field{"10.96.0.10", "10.96.300.1"},
+                    Field{"{clusterIP", "{sessionAffinity: 7, clusterIP"},
+                    Field{"port: 8080", "port: 0"}, Field{"port: 8080", "port: -1"},
+                    Field{"addressType: IPv4", "addressType: IPv5"},
+                    Field{"[10.1.0.2]}", "[10.1.0.2], conditions: {ready: maybe}}"},
+                    Field{"[10.1.0.2]", "[10.1.0.299]"}));
 
 TEST(ABadObject, OfASliceStaysAsItWas) {
   Set set;

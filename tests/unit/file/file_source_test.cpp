@@ -81,7 +81,7 @@ class Source : public testing::Test {
   int updates_ = 0, without_song_ = 0, passes_ = 0;
 };
 
-const std::string kOne = test::service("song", "10.96.0.10") + test::slice("song", "10.1.0.1");
+const std::string kOne = test::service("song", "10.96.0.10") + test::slice("song", {"10.1.0.1"});
 
 TEST_F(Source, ReadsADirectoryAndFollowsIt) {
   write(directory_ / "a.yaml", kSong);

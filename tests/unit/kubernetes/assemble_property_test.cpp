@@ -31,7 +31,7 @@ rc::Gen<SliceObject> any_slice(int number) {
     const int count = *rc::gen::inRange(0, 6);
     for (int one = 0; one < count; ++one) {
       SliceEndpoint endpoint;
-      endpoint.addresses = {address(slice.family, *rc::gen::inRange(1, 8))};
+      endpoint.address = address(slice.family, *rc::gen::inRange(1, 8));
       endpoint.ready = *rc::gen::arbitrary<bool>();
       endpoint.serving = endpoint.ready || *rc::gen::arbitrary<bool>();
       endpoint.terminating = !endpoint.ready && endpoint.serving;
@@ -62,8 +62,11 @@ rc::Gen<Objects> any_objects() {
     }
     const int slices = *rc::gen::inRange(0, 9);
     for (int one = 0; one < slices; ++one) objects.slices.push_back(*any_slice(one));
-    objects.nodes = {{"n1", Text(), {}, "", {address(4, 200)}},
-                     {"n2", Text(), {}, "", {address(4, 201)}}};
+    objects.nodes.resize(2);
+    objects.nodes[0].name = "n1";
+    objects.nodes[0].addresses = {address(4, 200)};
+    objects.nodes[1].name = "n2";
+    objects.nodes[1].addresses = {address(4, 201)};
     return objects;
   });
 }

@@ -13,7 +13,7 @@ using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 TEST(Ports, AreMatchedByNameAndProtocol) {
-  const Assembled assembled = assemble_text(
+  const Assembled assembled = assemble_noted(
       service("song",
               "{clusterIP: 10.96.0.10, ports: [{name: http, port: 80, targetPort: 9}, "
               "{name: admin, port: 81}, {name: dns, port: 53, protocol: UDP}]}") +
@@ -28,13 +28,13 @@ TEST(Ports, AreMatchedByNameAndProtocol) {
 }
 
 TEST(Ports, OfSlicesMayDifferAndMayBeAll) {
-  const Assembled assembled =
-      assemble_text(kSong + slice("a", "song", "[{port: 8080}]", "[{addresses: [10.1.0.1]}]") +
-                    slice("b", "song", "[{port: 8081}]", "[{addresses: [10.1.0.1, 10.1.0.2]}]") +
-                    slice("c", "song", "~", "[{addresses: [10.1.0.3]}]") +
-                    slice("d", "song", "[{name: ''}]", "[{addresses: [10.1.0.4]}]") +
-                    slice("e", "song", "[]", "[{addresses: [10.1.0.5]}]") +
-                    slice("f", "song", "[{name: http, port: 80}]", "[{addresses: [10.1.0.6]}]"));
+  const Assembled assembled = assemble_text(
+      kSong + slice("a", "song", "[{port: 8080}]", "[{addresses: [10.1.0.1]}]") +
+      slice("b", "song", "[{port: 8081}]", "[{addresses: [10.1.0.1]}, {addresses: [10.1.0.2]}]") +
+      slice("c", "song", "~", "[{addresses: [10.1.0.3]}]") +
+      slice("d", "song", "[{name: ''}]", "[{addresses: [10.1.0.4]}]") +
+      slice("e", "song", "[]", "[{addresses: [10.1.0.5]}]") +
+      slice("f", "song", "[{name: http, port: 80}]", "[{addresses: [10.1.0.6]}]"));
   EXPECT_THAT(
       endpoints(assembled.pool(80)),
       ElementsAre("10.1.0.1:8080", "10.1.0.1:8081", "10.1.0.2:8081", "10.1.0.3:80", "10.1.0.4:80"));
@@ -112,8 +112,39 @@ TEST(Frontends, AreOfEveryKind) {
   EXPECT_THAT(frontends(assembled.pool(80)),
               UnorderedElementsAre("10.96.0.10:80 ClusterIP", "203.0.113.7:80 ExternalIP",
                                    "198.51.100.1:80 LoadBalancer", "192.0.2.1:30080 NodePort",
-                                   "192.0.2.2:30080 NodePort", "127.0.0.1:30080 NodePort host"));
+                                   "127.0.0.1:30080 NodePort host"))
+      << "another node answers for its own addresses";
   EXPECT_EQ(assembled.pool(80, 6), nullptr) << "a family the service does not have";
+}
+
+TEST(NodePorts, OfOtherNodesAreSaidToBeTheirs) {
+  const std::string text =
+      node("n2", "[{type: InternalIP, address: 192.0.2.2}]") +
+      node("n3", "[{type: InternalIP, address: 192.0.2.3}]") +
+      service("song", "{clusterIP: 10.96.0.10, ports: [{port: 80, nodePort: 30080}]}");
+  const Assembled assembled = assemble_text(text, "n1");
+  EXPECT_THAT(frontends(assembled.pool(80)),
+              UnorderedElementsAre("10.96.0.10:80 ClusterIP", "127.0.0.1:30080 NodePort host"));
+  ASSERT_THAT(assembled.problems, SizeIs(1)) << "once, of however many";
+  EXPECT_EQ(assembled.problems[0].kind, Problem::Kind::note);
+  EXPECT_THAT(assembled.problems[0].message, HasSubstr("no Node here is this one, 'n1'"));
+  EXPECT_THAT(assemble_text(text, "n2").problems, IsEmpty());
+  EXPECT_THAT(
+      assemble_text(kSong + node("n2", "[{type: InternalIP, address: 192.0.2.2}]")).problems,
+      IsEmpty())
+      << "nobody asks for NodePorts";
+}
+
+TEST(Hints, AreSaidOnceAService) {
+  const std::string hinted = "[{addresses: [10.1.0.1], zone: z1, hints: {forZones: [{name: z1}]}}]";
+  const std::string text =
+      slice("a", "song", "[{port: 80}]", hinted) + slice("b", "song", "[{port: 80}]", hinted);
+  const Assembled assembled = assemble_text(kSong + text);
+  ASSERT_THAT(assembled.problems, SizeIs(1));
+  EXPECT_EQ(assembled.problems[0].kind, Problem::Kind::note);
+  EXPECT_EQ(assembled.problems[0].object, "Service default/song");
+  EXPECT_THAT(assembled.problems[0].message, HasSubstr("hints in its slices are not honoured"));
+  EXPECT_THAT(assemble_text(slice("a", "none", "[{port: 80}]", hinted)).problems, IsEmpty());
 }
 
 TEST(Frontends, OneAddressTwiceIsOne) {

@@ -60,6 +60,13 @@ inline Assembled assemble_text(const std::string& text, const std::string& node 
   return assemble_objects({&decoded.objects}, node);
 }
 
+// Of one with notes.
+inline Assembled assemble_noted(const std::string& text, const std::string& node = "n1") {
+  const Decoded decoded = decode_text(text);
+  EXPECT_EQ(notes_in(decoded.problems), decoded.problems.size());
+  return assemble_objects({&decoded.objects}, node);
+}
+
 // "10.1.0.1:80" or "10.1.0.1:80 ClusterIP".
 inline std::vector<std::string> endpoints(const Pool* pool) {
   std::vector<std::string> result;

@@ -42,8 +42,9 @@ status:
     - {ip: 198.51.100.3, ipMode: VIP}
     - {hostname: lb.example}
 )");
-  EXPECT_THAT(decoded.told(), IsEmpty());
+  EXPECT_THAT(decoded.told(), ElementsAre(HasSubstr("53/UDP: only TCP is served")));
   const ServiceObject service = only(decoded);
+  EXPECT_TRUE(service.whole);
   EXPECT_EQ(service.key, (ServiceKey{"music", "song"}));
   EXPECT_EQ(service.created_at, 1646762400);
   EXPECT_TRUE(service.ours);
@@ -93,6 +94,7 @@ TEST_P(BadPort, IsLeftOutAndTheOthersGoOn) {
   const ServiceObject service = only(decoded);
   ASSERT_FALSE(service.ports.empty());
   EXPECT_EQ(service.ports.back().port, 81);
+  EXPECT_FALSE(service.whole);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -119,8 +121,97 @@ TEST(Service, PortsOfTwoProtocolsMayShareNameAndNumber) {
   const Decoded decoded = decode_text(service(
       "dns",
       "{clusterIP: 10.96.0.1, ports: [{name: d, port: 53}, {name: d, port: 53, protocol: UDP}]}"));
-  EXPECT_THAT(decoded.told(), IsEmpty());
+  EXPECT_THAT(decoded.told(), ElementsAre(HasSubstr("53/UDP: only TCP")));
   EXPECT_THAT(only(decoded).ports, SizeIs(2));
+}
+
+class Unhonoured : public testing::TestWithParam<std::pair<std::string, const char*>> {};
+
+TEST_P(Unhonoured, IsANoteAndTheServiceIsServed) {
+  const auto& [text, note] = GetParam();
+  const Decoded decoded = decode_text(text);
+  ASSERT_THAT(decoded.told(), ElementsAre(HasSubstr(note)));
+  EXPECT_THAT(decoded.told().front(), StartsWith("f:"));
+  EXPECT_EQ(decoded.problems[0].kind, Problem::Kind::note);
+  EXPECT_TRUE(only(decoded).whole);
+  EXPECT_THAT(assemble_objects({&decoded.objects}).services, SizeIs(1));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, Unhonoured,
+    testing::Values(
+        std::pair(service("a",
+                          "{clusterIP: 10.96.0.1, ports: [{port: 80}], "
+                          "sessionAffinity: ClientIP}"),
+                  "sessionAffinity ClientIP is not honoured in this version"),
+        std::pair(service("a",
+                          "{clusterIP: 10.96.0.1, ports: [{port: 80}], "
+                          "trafficDistribution: PreferClose}"),
+                  "trafficDistribution is not honoured in this version"),
+        std::pair(service("a", "{clusterIP: 10.96.0.1, ports: [{port: 80}]}",
+                          "annotations: {service.kubernetes.io/topology-mode: Auto}"),
+                  "service.kubernetes.io/topology-mode is not honoured"),
+        std::pair(service("a",
+                          "{clusterIP: 10.96.0.1, ports: [{port: 80}], "
+                          "loadBalancerSourceRanges: [192.0.2.0/24]}"),
+                  "loadBalancerSourceRanges is not honoured"),
+        std::pair(service("a",
+                          "{clusterIP: 10.96.0.1, ports: [{name: a, port: 53, protocol: UDP}, "
+                          "{name: b, port: 5060, protocol: SCTP}]}"),
+                  "53/UDP, 5060/SCTP: only TCP is served in this version")));
+
+TEST(Unhonoured, SaysNothingOfWhatIsOff) {
+  EXPECT_THAT(decode_text(service("a",
+                                  "{clusterIP: 10.96.0.1, sessionAffinity: None, "
+                                  "ports: [{port: 80}]}",
+                                  "annotations: {service.kubernetes.io/topology-mode: Disabled}"))
+                  .told(),
+              IsEmpty());
+}
+
+TEST(Unhonoured, NamesAFewPortsOnly) {
+  std::string ports;
+  for (int port = 1; port <= 300; ++port)
+    ports += "{name: p" + std::to_string(port) + ", protocol: UDP, port: " + std::to_string(port) +
+             "}, ";
+  const Decoded decoded =
+      decode_text(service("a", "{clusterIP: 10.96.0.1, ports: [" + ports + "]}"));
+  EXPECT_THAT(decoded.told(), ElementsAre(HasSubstr("5/UDP and 295 more: only TCP")));
+}
+
+TEST(Frontends, ThatKubernetesForbidsAreLeftOutOneByOne) {
+  const Decoded decoded = decode_text(
+      "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+      "spec: {clusterIPs: [10.96.0.1, '::1'], externalIPs: ['127.0.0.1', '0.0.0.0', "
+      "'169.254.1.1', '224.0.0.1', '255.255.255.255', '::ffff:127.0.0.1', '203.0.113.7'], "
+      "ports: [{port: 80}]}\n"
+      "status: {loadBalancer: {ingress: [{ip: 'fe80::1'}, {ip: 198.51.100.1}]}}\n");
+  EXPECT_THAT(
+      decoded.told(),
+      ElementsAre(HasSubstr("clusterIPs ::1 is a loopback address; it is left out"),
+                  HasSubstr("externalIPs 127.0.0.1 is a loopback address; it is left out"),
+                  HasSubstr("0.0.0.0 is unspecified"), HasSubstr("169.254.1.1 is link-local"),
+                  HasSubstr("224.0.0.1 is multicast"),
+                  HasSubstr("255.255.255.255 is the broadcast address"),
+                  HasSubstr("127.0.0.1 is a loopback"), HasSubstr("ingress ip fe80::1 is link")));
+  EXPECT_TRUE(only(decoded).whole) << "it was read";
+  const Assembled assembled = assemble_objects({&decoded.objects});
+  EXPECT_THAT(frontends(assembled.pool(80)),
+              ElementsAre("10.96.0.1:80 ClusterIP", "198.51.100.1:80 LoadBalancer",
+                          "203.0.113.7:80 ExternalIP"));
+}
+
+TEST(Frontends, OfANodeTooAreLeftOut) {
+  const Decoded decoded = decode_text(node(
+      "n1", "[{type: InternalIP, address: 127.0.0.1}, {type: InternalIP, address: 192.0.2.1}]"));
+  EXPECT_THAT(decoded.told(), ElementsAre(HasSubstr("node address 127.0.0.1 is a loopback")));
+  EXPECT_THAT(decoded.objects.nodes.at(0).addresses, SizeIs(1));
+}
+
+TEST(Frontends, WithLeadingZerosAreDecimal) {
+  const Assembled assembled =
+      assemble_text(service("a", "{clusterIP: 172.030.099.099, ports: [{port: 80}]}"));
+  EXPECT_THAT(frontends(assembled.pool(80)), ElementsAre("172.30.99.99:80 ClusterIP"));
 }
 
 TEST(Service, BadAddressesAreLeftOutOneByOne) {
@@ -133,6 +224,7 @@ TEST(Service, BadAddressesAreLeftOutOneByOne) {
                           StartsWith("f:4:38: "), StartsWith("f:4:66: ")));
   EXPECT_THAT(only(decoded).cluster_ips, SizeIs(1));
   EXPECT_THAT(only(decoded).external_ips, SizeIs(1));
+  EXPECT_FALSE(only(decoded).whole);
   EXPECT_THAT(decode_text(service("a", "{clusterIP: 7}")).told(),
               ElementsAre(StartsWith("f:4:19: ")))
       << "once";

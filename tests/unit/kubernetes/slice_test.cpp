@@ -87,6 +87,28 @@ TEST(Ports, BadOnesAreLeftOut) {
                           StartsWith("f:5:27: "), StartsWith("f:5:42: "), StartsWith("f:5:60: ")));
   ASSERT_THAT(only(decoded).ports, SizeIs(2));
   EXPECT_FALSE(only(decoded).ports[0].port) << "a port without a number";
+  EXPECT_FALSE(only(decoded).whole);
+}
+
+TEST(Addresses, MoreThanOneAreSaidAndTheFirstIsUsed) {
+  const Decoded decoded =
+      decode_text(slice("s", "song", "[{port: 80}]",
+                        "[{addresses: [10.1.0.2, 10.1.0.1]}, {addresses: [10.1.0.3]}, "
+                        "{addresses: [10.1.0.4, 127.0.0.1]}]"));
+  EXPECT_THAT(decoded.told(),
+              ElementsAre("f:6:25: EndpointSlice default/s: 2 of the endpoints have more than one "
+                          "address: only the first of each is used, as kube-proxy does"));
+  EXPECT_EQ(decoded.problems[0].kind, Problem::Kind::note);
+  const std::string forbidden = slice("s", "song", "[]", "[{addresses: [127.0.0.1, 10.1.0.1]}]");
+  EXPECT_THAT(only(decode_text(forbidden)).endpoints, IsEmpty()) << "no other one stands in for it";
+  ASSERT_THAT(only(decoded).endpoints, SizeIs(3));
+  EXPECT_EQ(only(decoded).endpoints[0].address.to_string(), "10.1.0.2");
+  EXPECT_TRUE(only(decoded).whole);
+}
+
+TEST(Addresses, WithLeadingZerosAreDecimal) {
+  EXPECT_EQ(with("[{addresses: [172.030.099.099]}]").endpoints.at(0).address.to_string(),
+            "172.30.99.99");
 }
 
 struct Bad {
@@ -106,9 +128,9 @@ TEST_P(BadEndpoint, IsLeftOutAndTheOthersGoOn) {
                                             bad.family));
   EXPECT_THAT(decoded.told(), ElementsAre(HasSubstr(bad.problem)));
   EXPECT_THAT(decoded.told().front(), StartsWith("f:6:"));
-  std::size_t addresses = 0;
-  for (const SliceEndpoint& one : only(decoded).endpoints) addresses += one.addresses.size();
-  EXPECT_EQ(addresses, 1u);
+  EXPECT_THAT(only(decoded).endpoints, SizeIs(1));
+  const bool rejected = decoded.told().front().find("is left out") != std::string::npos;
+  EXPECT_EQ(only(decoded).whole, rejected) << "by a rule of ours, or because it cannot be read";
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -119,6 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"IPv4", "{addresses: [0.0.0.0]}", "0.0.0.0 is unspecified"},
                     Bad{"IPv4", "{addresses: [169.254.1.1]}", "169.254.1.1 is link-local"},
                     Bad{"IPv4", "{addresses: [224.0.0.1]}", "224.0.0.1 is multicast"},
+                    Bad{"IPv4", "{addresses: [255.255.255.255]}", "is the broadcast address"},
                     Bad{"IPv6", "{addresses: ['::1']}", "::1 is a loopback address"},
                     Bad{"IPv6", "{addresses: ['::']}", ":: is unspecified"},
                     Bad{"IPv6", "{addresses: ['fe80::1']}", "fe80::1 is link-local"},
@@ -139,6 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"IPv4", "{addresses: [10]}", "endpoint address must be an IP address, not '10'"},
         Bad{"IPv4", "{addresses: 10.1.0.1}", "addresses must be a list, not a string"},
         Bad{"IPv4", "{nodeName: n1}", "endpoints[].addresses is missing"},
+        Bad{"IPv4", "{addresses: []}", "endpoints[].addresses is missing"},
         Bad{"IPv4", "x", "endpoints[].addresses is missing"},
         Bad{"IPv4", "{addresses: [10.1.0.1], conditions: []}", "conditions must be a mapping"},
         Bad{"IPv4", "{addresses: [10.1.0.1], conditions: {ready: no}}",

@@ -137,6 +137,10 @@ void KubernetesSource::doubt(bool held) {
   if (core_->comparer) core_->comparer->doubt(held);
 }
 
+void KubernetesSource::remember(const std::vector<ServicePtr>& services) {
+  core_->store.remember(services);
+}
+
 std::string KubernetesSource::memory() const {
   return RouteMemory{core_->access.cluster(), core_->access.route().learned()}.to_json();
 }

@@ -19,6 +19,10 @@ bool any_ready(const Service& service) {
   return false;
 }
 
+std::string object_of(Kind kind, const ServiceKey& name) {
+  return std::string(row_of(kind).name) + " " + (kind == Kind::node ? name.name : name.to_string());
+}
+
 std::string trigger_time(const Value& object) {
   const Value* metadata = object.find("metadata");
   const Value* annotations = metadata ? metadata->find("annotations") : nullptr;
@@ -29,7 +33,7 @@ std::string trigger_time(const Value& object) {
 }  // namespace
 
 Store::Store(std::string source, NodeContext node)
-    : source_(std::move(source)), assembler_(std::move(node)) {}
+    : source_(std::move(source)), assembler_(std::move(node), &last_known_) {}
 
 bool Store::synced() const {
   return std::all_of(kinds_.begin(), kinds_.end(), [](const KindState& one) { return one.synced; });
@@ -63,7 +67,7 @@ void Store::apply(Kind kind, const Event& event) {
   }
   if (before) {
     for (const SliceEndpoint& one : before->endpoints) {
-      explanations_[before->service].dropped.insert(one.addresses.begin(), one.addresses.end());
+      explanations_[before->service].dropped.insert(one.address);
     }
   }
   if (kind == Kind::slice && synced()) {
@@ -77,43 +81,50 @@ void Store::apply(Kind kind, const Event& event) {
 void Store::drop_slice(const SliceObject& slice) {
   for (const SliceEndpoint& one : slice.endpoints) {
     if (!one.terminating) continue;
-    explanations_[slice.service].terminating.insert(one.addresses.begin(), one.addresses.end());
+    explanations_[slice.service].terminating.insert(one.address);
   }
 }
 
 void Store::put(Kind kind, Staged staged) {
   const ServiceKey& name = staged.ref.name;
-  const std::string object =
-      std::string(row_of(kind).name) + " " + (kind == Kind::node ? name.name : name.to_string());
   state(kind).objects[name] = {staged.ref.version, staged.hash};
-  problems_.erase(object);
-  if (!staged.problems.empty()) problems_[object] = std::move(staged.problems);
+  told(problems_, object_of(kind, name), std::move(staged.problems));
   for (ServiceObject& one : staged.objects.services) assembler_.put(std::move(one));
   for (NodeObject& one : staged.objects.nodes) assembler_.put(std::move(one));
   for (SliceObject& one : staged.objects.slices) put_slice(std::move(one));
 }
 
+// Problems are news by themselves: an object that cannot be read changes nothing else.
+template <class Key>
+void Store::told(std::map<Key, std::vector<Problem>>& list, const Key& of,
+                 std::vector<Problem> problems) {
+  const auto known = list.find(of);
+  if (known == list.end() ? problems.empty() : known->second == problems) return;
+  problems_changed_ = true;
+  if (problems.empty()) {
+    list.erase(known);
+  } else {
+    list[of] = std::move(problems);
+  }
+}
+
 void Store::put_slice(SliceObject slice) {
+  if (!slice.whole) return assembler_.put(std::move(slice));  // it is not said, whatever it says
   const ServiceObject* service = assembler_.service(slice.service);
   const bool headless = !service || !service->ours;
   for (const SliceEndpoint& one : slice.endpoints) {
-    if (one.terminating) {
-      explanations_[slice.service].terminating.insert(one.addresses.begin(), one.addresses.end());
-    }
+    if (one.terminating) explanations_[slice.service].terminating.insert(one.address);
     if (!headless || one.identity.none()) continue;  // the service itself tells whose they are
-    for (const IpAddress& address : one.addresses) {
-      if (slice.ports.empty()) claims_.push_back({address, 0, one.identity});
-      for (const SlicePort& port : slice.ports)
-        claims_.push_back({address, port.port.value_or(0), one.identity});
-    }
+    if (slice.ports.empty()) claims_.push_back({one.address, 0, one.identity});
+    for (const SlicePort& port : slice.ports)
+      claims_.push_back({one.address, port.port.value_or(0), one.identity});
   }
   assembler_.put(std::move(slice));
 }
 
 void Store::remove(Kind kind, const ServiceKey& name) {
   state(kind).objects.erase(name);
-  problems_.erase(std::string(row_of(kind).name) + " " +
-                  (kind == Kind::node ? name.name : name.to_string()));
+  told(problems_, object_of(kind, name), {});
   switch (kind) {
     case Kind::service:
       return assembler_.remove_service(name);
@@ -279,8 +290,7 @@ std::optional<SourceUpdate> Store::take() {
   if (!synced()) return std::nullopt;
   SourceUpdate update;
   for (const Assembler::Change& change : assembler_.take()) {
-    service_problems_.erase(change.key);
-    if (!change.problems.empty()) service_problems_[change.key] = change.problems;
+    told(service_problems_, change.key, change.problems);
     if (auto told = change_of(change)) update.changes.push_back(std::move(*told));
   }
   explanations_.clear();
@@ -288,7 +298,9 @@ std::optional<SourceUpdate> Store::take() {
   update.claims = std::exchange(claims_, {});
   update.list = std::exchange(counted_, false);
   const bool first = !std::exchange(ever_taken_, true);
-  if (!first && update.changes.empty() && update.claims.empty() && !update.list)
+  if (first) last_known_.forget_unused();
+  const bool problems = std::exchange(problems_changed_, false);
+  if (!first && !problems && update.changes.empty() && update.claims.empty() && !update.list)
     return std::nullopt;
   update.source = source_;
   update.revision = std::to_string(++revision_);

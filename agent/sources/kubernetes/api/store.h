@@ -20,6 +20,8 @@ namespace holdfast::kubernetes {
 class Store {
  public:
   Store(std::string source, NodeContext node);
+  // Before anything else: what was said in an earlier life, for objects that cannot be read now.
+  void remember(const std::vector<ServicePtr>& services) { last_known_.remember(services); }
 
   // An added, modified or deleted object. One that is not newer than what is known changes nothing.
   void apply(Kind kind, const Event& event);
@@ -94,6 +96,9 @@ class Store {
   Staged decode_one(Kind kind, const Value& object) const;
   void drop_slice(const SliceObject& slice);
   void put(Kind kind, Staged staged);
+  template <class Key>
+  void told(std::map<Key, std::vector<Problem>>& list, const Key& of,
+            std::vector<Problem> problems);
   void put_slice(SliceObject slice);
   void remove(Kind kind, const ServiceKey& name);
   std::optional<ServiceChange> change_of(const Assembler::Change& change);
@@ -102,6 +107,7 @@ class Store {
   void collect_problems(SourceUpdate& update) const;
 
   std::string source_;
+  LastKnown last_known_;
   Assembler assembler_;
   std::array<KindState, 3> kinds_;
   Basis basis_ = Basis::event;
@@ -115,6 +121,7 @@ class Store {
   std::vector<std::string> trigger_times_;
   std::optional<std::string> doubt_;
   std::set<Kind> listed_;  // since the last counted list
+  bool problems_changed_ = false;
   bool counted_ = false, ever_taken_ = false;
   std::uint64_t revision_ = 0;
 };

@@ -251,6 +251,69 @@ TEST_F(StoreTest, AnObjectThatDoesNotDecodeKeepsTheGoodOneAndIsReported) {
   EXPECT_EQ(update->problems[0].object, "EndpointSlice default/song-1");
 }
 
+std::string replaced(std::string text, const std::string& of, const std::string& by) {
+  return text.replace(text.find(of), of.size(), by);
+}
+
+TEST_F(StoreTest, OneUnreadableFieldRemovesNothingAndIsToldAtOnce) {
+  const std::string service = service_json("song", 101);
+  const std::string slice_text = slice_json("song-1", "song", 102, {{"10.0.0.1"}});
+  const std::vector<std::pair<Kind, std::string>> bad = {
+      {Kind::service, replaced(service, "\"port\":80", "\"port\":0")},
+      {Kind::service, replaced(service, "\"TCP\"", "\"ICMP\"")},
+      {Kind::service, replaced(service, "[\"10.96.0.10\"]", "[\"10.96.300.1\"]")},
+      {Kind::slice, replaced(slice_text, "\"port\":8080", "\"port\":0")},
+      {Kind::slice, replaced(slice_text, "\"ready\":true", "\"ready\":\"maybe\"")}};
+  for (const auto& [kind, text] : bad) {
+    Store fresh("kube", {"n1"});
+    const std::string image = service_json("image", 12, "10.96.0.11");
+    list_all(fresh, {service_json("song", 10), image},
+             {slice_json("song-1", "song", 11, {{"10.0.0.1"}, {"10.0.0.2"}})}, "100");
+    fresh.take();
+    fresh.apply(kind, event_of("MODIFIED", text));
+    const auto update = fresh.take();
+    ASSERT_TRUE(update) << "a problem is news: " << text;
+    EXPECT_THAT(update->changes, IsEmpty()) << text;
+    EXPECT_THAT(update->problems, SizeIs(1)) << text;
+    // The list after it says no more.
+    list_all(fresh, {kind == Kind::service ? text : service_json("song", 10), image},
+             {kind == Kind::slice ? text
+                                  : slice_json("song-1", "song", 11, {{"10.0.0.1"}, {"10.0.0.2"}})},
+             "200");
+    const auto listed = fresh.take();
+    ASSERT_TRUE(listed);
+    EXPECT_THAT(listed->changes, IsEmpty()) << text;
+    const std::string version = kind == Kind::service ? "\"101\"" : "\"102\"";
+    fresh.apply(kind, event_of("DELETED", replaced(text, version, "\"300\"")));
+    ASSERT_TRUE(fresh.take()) << "and a deletion is one";
+  }
+}
+
+TEST_F(StoreTest, OneUnreadableFieldRemovesNothingOverARestart) {
+  Store before("kube", {"n1"});
+  list_all(before, {service_json("song", 10)},
+           {slice_json("song-1", "song", 11, {{"10.0.0.1"}, {"10.0.0.2"}})}, "100");
+  const ServicePtr said = before.take()->changes.at(0).now;
+  const std::string service = service_json("song", 101);
+  const std::string slice_text = slice_json("song-1", "song", 102, {{"10.0.0.1"}});
+  Store fresh("kube", {"n1"});
+  fresh.remember({said});
+  list_all(fresh, {replaced(service, "\"port\":80", "\"port\":0")},
+           {replaced(slice_text, "\"port\":8080", "\"port\":0"),
+            slice_json("song-2", "song", 103, {{"10.0.0.9"}})},
+           "200");
+  const auto update = fresh.take();
+  ASSERT_TRUE(update);
+  ASSERT_THAT(update->changes, SizeIs(1));
+  ASSERT_TRUE(update->changes[0].now);
+  EXPECT_THAT(endpoints(update->changes[0].now),
+              ElementsAre("10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.9:8080"));
+  EXPECT_EQ(update->changes[0].now->pools.at(0).frontends, said->pools.at(0).frontends);
+  fresh.apply(Kind::slice, event_of("DELETED", slice_json("song-2", "song", 104, {})));
+  EXPECT_THAT(endpoints(fresh.take()->changes.at(0).now),
+              ElementsAre("10.0.0.1:8080", "10.0.0.2:8080"));
+}
+
 TEST_F(StoreTest, TheWayToTheApiIsLearnedFromItsOwnService) {
   std::string api = service_json("kubernetes", 101, "10.96.0.1");
   api.replace(api.find("\"port\":80"), 9, "\"port\":443");
