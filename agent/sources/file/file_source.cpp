@@ -40,6 +40,7 @@ FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSour
   while (config_.path.size() > 1 && config_.path.back() == '/') config_.path.pop_back();
   status_.name = name_;
   status_.kind = "file";
+  status_.asked = config_.path;
   status_.state = "starting";
 }
 

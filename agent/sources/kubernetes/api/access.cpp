@@ -132,6 +132,7 @@ asio::awaitable<Attempt<net::Head>> Access::get(net::HttpStream& stream, std::st
   if (auto ready = refresh(); !ready) co_return NoLuck(std::move(ready.error()));
   const auto candidate = route_.current();
   if (!candidate) co_return NoLuck(ended(Ending::unreachable, "no API server is configured"));
+  asked_ = candidate->server.to_string();
   net::TlsSettings tls = credentials_.current()->tls;
   if (!candidate->server_name.empty()) tls.server_name = candidate->server_name;
   stream.use(candidate->server, tls, {});

@@ -54,6 +54,8 @@ class Access {
   bool confirm();  // takes the foreign one for ours; false: there is none
 
   std::uint64_t requests() const { return requests_; }
+  // The server asked last, or where the way to one is read from.
+  std::string asked() const { return asked_.empty() ? credentials_.origin().to_string() : asked_; }
 
  private:
   Attempt<> refresh();
@@ -65,13 +67,17 @@ class Access {
   CredentialReader credentials_;
   std::vector<std::string> servers_;
   Route route_;
-  std::string cluster_, foreign_;
+  std::string cluster_, foreign_, asked_;
   TimePoint foreign_since_;
   std::uint64_t requests_ = 0;
 };
 
-inline constexpr const char* kJson = "application/json";
+// managedFields are up to half of an object's bytes, and nothing here reads them. Servers that do
+// not know the parameter ignore it; one that minds it has the plain type to choose.
+inline constexpr const char* kJson =
+    "application/json;drop=metadata.managedFields, application/json";
 inline constexpr const char* kMetadataList =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1;drop=metadata.managedFields, "
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 }  // namespace holdfast::kubernetes

@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <cstdlib>
 
+#include "agent/sources/kubernetes/api/api_status.h"
 #include "agent/sources/kubernetes/api/comparer.h"
 #include "agent/sources/kubernetes/api/pulse.h"
 #include "agent/sources/kubernetes/api/reflector.h"
@@ -16,7 +17,6 @@ namespace holdfast {
 
 namespace asio = boost::asio;
 using namespace kubernetes;
-using std::chrono::steady_clock;
 
 namespace {
 
@@ -45,7 +45,8 @@ struct KubernetesSource::Core : std::enable_shared_from_this<Core> {
   void start(Sink to);
   void flush(TimePoint received);
   void learn_route();
-  void relist(Kind kind, std::string reason);
+  Reflector& reflector(Kind kind) { return *reflectors[static_cast<std::size_t>(kind)]; }
+  Comparer::Hooks comparer_hooks();
 
   asio::io_context& loop;
   std::string name;
@@ -86,15 +87,20 @@ void KubernetesSource::Core::start(Sink to) {
   run(pulse, self);
   ComparerSettings compare;
   compare.interval = config.compare_interval;
-  comparer = std::make_shared<Comparer>(
-      loop.get_executor(), compare, access, store, prepare,
-      [this](TimePoint received) { flush(received); },
-      [this](Kind kind, std::string reason) { relist(kind, std::move(reason)); });
+  comparer = std::make_shared<Comparer>(loop.get_executor(), compare, access, store, prepare,
+                                        comparer_hooks());
   run(comparer, self);
 }
 
-void KubernetesSource::Core::relist(Kind kind, std::string reason) {
-  reflectors[static_cast<std::size_t>(kind)]->relist(std::move(reason));
+Comparer::Hooks KubernetesSource::Core::comparer_hooks() {
+  Comparer::Hooks hooks;
+  hooks.flush = [this](TimePoint received) { flush(received); };
+  hooks.relist = [this](Kind kind, std::string reason) {
+    reflector(kind).relist(std::move(reason));
+  };
+  hooks.behind = [this](Kind kind, const Version& theirs) { reflector(kind).recheck(theirs); };
+  hooks.confirmed = [this](Kind kind) { reflector(kind).confirm(); };
+  return hooks;
 }
 
 void KubernetesSource::Core::flush(TimePoint received) {
@@ -159,65 +165,11 @@ Result<> KubernetesSource::confirm() {
   return {};
 }
 
-namespace {
-
-std::string seconds_since(steady_clock::time_point then) {
-  return std::to_string(
-      std::chrono::duration_cast<std::chrono::seconds>(steady_clock::now() - then).count());
-}
-
-}  // namespace
-
 SourceStatus KubernetesSource::status() const {
-  SourceStatus status;
-  status.name = core_->name;
-  status.kind = "kubernetes";
-  bool all_current = true;
-  std::optional<steady_clock::time_point> oldest;
-  std::uint64_t events = 0, lists = 0;
-  std::string reason = "start";
-  for (std::size_t index = 0; index < core_->reflectors.size(); ++index) {
-    const ReflectorStatus& one = core_->reflectors[index]->status();
-    const std::string resource(row_of(kKinds[index]).resource);
-    all_current = all_current && one.current;
-    events += one.events;
-    lists += one.lists;
-    if (one.confirmed && (!oldest || *one.confirmed < *oldest)) oldest = one.confirmed;
-    if (!one.error.empty()) status.last_error = resource + ": " + one.error;
-    if (!one.last_list_reason.empty()) reason = resource + ": " + one.last_list_reason;
-    status.details.emplace_back(resource + "_connected", one.connected ? "true" : "false");
-    if (one.confirmed)
-      status.details.emplace_back(resource + "_heard_seconds_ago", seconds_since(*one.confirmed));
-  }
-  // All kinds are as current as the one last heard of longest ago.
-  const bool complete = core_->store.synced() && oldest;
-  if (complete) {
-    status.last_confirmed = std::chrono::system_clock::now() -
-                            std::chrono::duration_cast<std::chrono::system_clock::duration>(
-                                steady_clock::now() - *oldest);
-  }
-  if (!core_->access.foreign().empty()) {
-    status.state = "refused";
-    status.refused_seconds = std::chrono::duration_cast<std::chrono::seconds>(
-                                 steady_clock::now() - core_->access.foreign_since())
-                                 .count();
-  } else if (all_current && !core_->reflectors.empty()) {
-    status.state = "current";
-  } else {
-    status.state = core_->store.synced() ? "degraded" : "starting";
-    if (!status.last_error.empty() && !core_->store.synced()) status.state = "failed";
-  }
-  const std::size_t relists = lists > kKinds.size() ? lists - kKinds.size() : 0;
-  status.details.emplace_back("cluster", core_->access.cluster());
-  status.details.emplace_back("last_list", reason);
-  status.counters = {
-      {"events", events}, {"relists", relists}, {"requests", core_->access.requests()}};
-  if (core_->comparer) {
-    const ComparerStatus& compares = core_->comparer->status();
-    status.counters.emplace_back("compares", compares.compares);
-    status.counters.emplace_back("corrected", compares.corrected);
-  }
-  return status;
+  std::vector<ReflectorStatus> kinds;
+  for (const auto& reflector : core_->reflectors) kinds.push_back(reflector->status());
+  return status_of({core_->name, core_->access, core_->store, std::move(kinds),
+                    core_->comparer ? core_->comparer->status() : ComparerStatus{}});
 }
 
 }  // namespace holdfast

@@ -13,7 +13,7 @@ struct Row {
 // A refused connect costs the API nothing, and its return must be seen soon: 2 s at most. What the
 // server has to work for waits up to 30 s.
 constexpr Row kRows[kEndings] = {
-    {std::chrono::milliseconds(20), std::chrono::milliseconds(1'000)},      // clean
+    {std::chrono::milliseconds(20), std::chrono::milliseconds(5'000)},      // clean
     {std::chrono::milliseconds(50), std::chrono::milliseconds(30'000)},     // expired
     {std::chrono::milliseconds(50), std::chrono::milliseconds(10'000)},     // silent
     {std::chrono::milliseconds(100), std::chrono::milliseconds(2'000)},     // unreachable
@@ -22,9 +22,18 @@ constexpr Row kRows[kEndings] = {
     {std::chrono::milliseconds(500), std::chrono::milliseconds(10'000)},    // denied
     {std::chrono::milliseconds(2'000), std::chrono::milliseconds(5'000)},   // older
     {std::chrono::milliseconds(1'000), std::chrono::milliseconds(30'000)},  // foreign
+    {std::chrono::milliseconds(200), std::chrono::milliseconds(30'000)},    // brief
 };
 
+constexpr const char* kWords[kEndings] = {"clean",   "expired",    "silent", "unreachable",
+                                          "broken",  "overloaded", "denied", "older",
+                                          "foreign", "brief"};
+
 }  // namespace
+
+const char* to_string(Ending ending) {
+  return kWords[static_cast<std::size_t>(ending)];
+}
 
 std::chrono::milliseconds Backoff::next(Ending ending,
                                         std::optional<std::chrono::seconds> retry_after,

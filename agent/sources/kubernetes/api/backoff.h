@@ -22,8 +22,10 @@ enum class Ending : std::uint8_t {
   denied,       // 401, 403, 404: it answers, but not to us
   older,        // a server that is behind what is known
   foreign,      // another cluster's
+  brief,        // a watch that ended at once, well, and said nothing
 };
-inline constexpr std::size_t kEndings = 9;
+inline constexpr std::size_t kEndings = 10;
+const char* to_string(Ending ending);  // "clean", "expired", ...
 
 class Backoff {
  public:

@@ -19,14 +19,12 @@ constexpr unsigned kPage = 500;
 }  // namespace
 
 Comparer::Comparer(const asio::any_io_executor& loop, ComparerSettings settings, Access& access,
-                   Store& store, net::HttpStream::Prepare prepare, Reflector::Flush flush,
-                   std::function<void(Kind, std::string)> relist)
+                   Store& store, net::HttpStream::Prepare prepare, Hooks hooks)
     : settings_(settings),
       access_(access),
       store_(store),
       stream_(loop, std::move(prepare)),
-      flush_(std::move(flush)),
-      relist_(std::move(relist)),
+      hooks_(std::move(hooks)),
       timer_(loop),
       random_(std::random_device{}()) {}
 
@@ -35,10 +33,13 @@ asio::awaitable<void> Comparer::run() {
     co_await pause(delay());
     if (stopped_) co_return;
     if (!store_.synced()) continue;
+    const bool asked = std::exchange(soon_, false);
     const auto compared = co_await compare();
     stream_.close();
     status_.error = compared ? "" : compared.error().what;
+    failed_ = compared ? 0 : failed_ + 1;
     if (compared) ++status_.compares;
+    if (asked && !compared) soon_ = true;
   }
 }
 
@@ -66,7 +67,8 @@ std::chrono::milliseconds Comparer::delay() {
     return std::chrono::milliseconds(
         std::uniform_int_distribution<std::int64_t>(least.count(), most.count())(random_));
   };
-  if (!doubted_since_ && std::exchange(soon_, false)) return between(1s, 5s);
+  if (!doubted_since_ && soon_)
+    return between(settings_.soon_least, settings_.soon_most) * (1 << std::min(failed_, 4u));
   if (!doubted_since_) return between(settings_.interval * 3 / 4, settings_.interval * 5 / 4);
   const auto age = Clock::now() - *doubted_since_;
   const auto factor = 1 + age / 60s;
@@ -92,7 +94,7 @@ asio::awaitable<Attempt<>> Comparer::compare() {
     whole = whole && *compared;
   }
   if (whole) store_.count_list();
-  flush_(Clock::now());
+  hooks_.flush(Clock::now());
   co_return Attempt<>();
 }
 
@@ -100,15 +102,22 @@ asio::awaitable<Attempt<>> Comparer::compare() {
 asio::awaitable<Attempt<bool>> Comparer::compare_kind(Kind kind) {
   auto listing = co_await list(kind);
   if (!listing) co_return NoLuck(std::move(listing.error()));
-  if (listing->version.number < store_.version(kind).number) co_return false;  // a server behind
+  if (listing->version.number < store_.version(kind).number) {
+    // While something is held that would be said every few seconds, of what is known already.
+    if (!doubted_since_) hooks_.behind(kind, listing->version);
+    co_return false;
+  }
   auto found = store_.compare(kind, listing->refs, listing->version);
-  if (found.changed.empty() && found.absent.empty()) co_return true;
+  if (found.changed.empty() && found.absent.empty()) {
+    hooks_.confirmed(kind);
+    co_return true;
+  }
   co_await pause(settings_.settle);
   if (stopped_) co_return false;
   found = store_.compare(kind, listing->refs, listing->version);
   const std::size_t differ = found.changed.size() + found.absent.size();
   if (differ > kMostFetched) {
-    relist_(kind, fmt::format("{} objects differ from the API's", differ));
+    hooks_.relist(kind, fmt::format("{} objects differ from the API's", differ));
     co_return false;
   }
   for (const ServiceKey& name : found.changed) {
@@ -117,7 +126,8 @@ asio::awaitable<Attempt<bool>> Comparer::compare_kind(Kind kind) {
   }
   for (const ServiceKey& name : found.absent) store_.correct_absent(kind, name);
   status_.corrected += differ;
-  flush_(Clock::now());
+  hooks_.confirmed(kind);
+  hooks_.flush(Clock::now());
   co_return true;
 }
 

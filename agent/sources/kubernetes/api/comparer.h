@@ -20,6 +20,7 @@ namespace holdfast::kubernetes {
 
 struct ComparerSettings {
   std::chrono::milliseconds interval{600'000};  // with nothing held
+  std::chrono::milliseconds soon_least{1'000}, soon_most{5'000};
   // A difference may be an event on its way; it is looked at again after this.
   std::chrono::milliseconds settle{1'000};
 };
@@ -32,16 +33,24 @@ struct ComparerStatus {
 
 class Comparer {
  public:
-  // `relist`: more differs than is worth fetching one by one.
+  struct Hooks {
+    Reflector::Flush flush;
+    // More differs than is worth fetching one by one.
+    std::function<void(Kind, std::string)> relist;
+    // Its complete list is from before what is known.
+    std::function<void(Kind, const Version& theirs)> behind;
+    // What is known of it is what there is.
+    std::function<void(Kind)> confirmed;
+  };
   Comparer(const boost::asio::any_io_executor& loop, ComparerSettings settings, Access& access,
-           Store& store, net::HttpStream::Prepare prepare, Reflector::Flush flush,
-           std::function<void(Kind, std::string)> relist);
+           Store& store, net::HttpStream::Prepare prepare, Hooks hooks);
 
   boost::asio::awaitable<void> run();
   void stop();
   void doubt(bool held);
-  // A watch came back after it had broken: within seconds, because the versions of a restored etcd
-  // soon pass what is known, and a watch from there would never tell what it lost.
+  // Within seconds, and again until it goes well. A watch came back after it had broken: the
+  // versions of a restored etcd soon pass what is known, and a watch from there would never tell
+  // what it lost. Or it said again what it had said before.
   void soon();
   const ComparerStatus& status() const { return status_; }
 
@@ -63,12 +72,12 @@ class Comparer {
   Access& access_;
   Store& store_;
   net::HttpStream stream_;
-  Reflector::Flush flush_;
-  std::function<void(Kind, std::string)> relist_;
+  Hooks hooks_;
   boost::asio::steady_timer timer_;
   std::mt19937_64 random_;
   ComparerStatus status_;
   bool stopped_ = false, soon_ = false;
+  unsigned failed_ = 0;  // in a row
   std::optional<Clock::time_point> doubted_since_;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The life of a reflector, and its watch. Its lists are in reflector_list.cpp.
 #include "agent/sources/kubernetes/api/reflector.h"
 
 #include <fmt/format.h>
@@ -12,37 +13,36 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kLongestPage = std::size_t{256} << 20;
-constexpr auto kListIdle = 30s;  // between two pieces of a list
 // A server behind what is known may catch up; after so many looks, seconds apart, it is taken for
 // one whose history was rewound (a restored etcd).
 constexpr unsigned kOlderLooks = 3;
+// A watch that ends well in less than that, and said nothing, ended because its version is none
+// that the server knows, or because the server will have no watch (client-go's "very short watch").
+constexpr auto kBrief = 1s;
+// The first may be a server that is about to stop; after the second a list is asked for.
+constexpr unsigned kBriefWatches = 2;
 
-Trouble older(const Version& known, const std::string& theirs) {
-  return ended(Ending::older,
-               fmt::format("the server is at version {}, known is {}: behind, or restored from an "
-                           "older state",
-                           theirs.empty() ? "lower" : theirs, known.text));
+std::int64_t whole_seconds(std::chrono::milliseconds time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time).count();
 }
 
 Trouble silent_for(std::chrono::milliseconds time) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-  return ended(Ending::silent,
-               fmt::format("nothing came for {} s: the watch is taken for dead", seconds));
+  return ended(Ending::silent, fmt::format("nothing came for {} s: the watch is taken for dead",
+                                           whole_seconds(time)));
 }
 
 }  // namespace
 
 Reflector::Reflector(const asio::any_io_executor& loop, Kind kind, ReflectorSettings settings,
                      Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
-                     std::function<void()> recovered, std::function<void(TimePoint until)> waiting)
+                     std::function<void()> compare, std::function<void(TimePoint until)> waiting)
     : kind_(kind),
       settings_(std::move(settings)),
       access_(access),
       store_(store),
       stream_(loop, std::move(prepare)),
       flush_(std::move(flush)),
-      recovered_(std::move(recovered)),
+      compare_(std::move(compare)),
       waiting_(std::move(waiting)),
       timer_(loop),
       random_(std::random_device{}()) {}
@@ -50,6 +50,7 @@ Reflector::Reflector(const asio::any_io_executor& loop, Kind kind, ReflectorSett
 asio::awaitable<void> Reflector::run() {
   while (!stopped_) {
     const auto began = Clock::now();
+    end_reason_.clear();
     // Not by a conditional operator: GCC 12 destroys twice what co_await makes inside one.
     Trouble trouble;
     if (listed_) {
@@ -58,8 +59,8 @@ asio::awaitable<void> Reflector::run() {
       trouble = co_await list();
     }
     if (stopped_) co_return;
+    if (!end_reason_.empty()) trouble = ended(Ending::broken, std::exchange(end_reason_, ""));
     status_.connected = stream_.connected();
-    status_.current = false;
     if (listed_ && Clock::now() - began >= Backoff::kHealthy) backoff_.reset();
     learn_from(trouble);
     co_await pause(trouble);
@@ -72,12 +73,28 @@ void Reflector::stop() {
   timer_.cancel();
 }
 
-void Reflector::relist(std::string reason) {
-  listed_ = false;
-  list_reason_ = std::move(reason);
+// Ends the stream in hand, and the wait if there is one.
+void Reflector::end_here(std::string reason) {
+  if (open_) end_reason_ = std::move(reason);
   stream_.close();
   until_ = {};
   timer_.cancel();
+}
+
+void Reflector::relist(std::string reason) {
+  list_next(reason);
+  end_here(std::move(reason));
+}
+
+void Reflector::recheck(const Version& theirs) {
+  if (!open_ || check_version_) return;
+  check_version_ = true;
+  end_here(behind(theirs.text).what);
+}
+
+void Reflector::list_next(std::string reason) {
+  listed_ = false;
+  list_reason_ = std::move(reason);
 }
 
 void Reflector::recovered() {
@@ -86,33 +103,79 @@ void Reflector::recovered() {
   timer_.cancel();
 }
 
+void Reflector::confirm() {
+  status_.confirmed = Clock::now();
+  cached_ = false;
+  if (open_) vouched_ = true;
+}
+
+// Without a word of the server's a watch has to have outlived a brief one.
+bool Reflector::current() const {
+  return listed_ && open_ && !cached_ && (vouched_ || Clock::now() - opened_ >= kBrief);
+}
+
+ReflectorStatus Reflector::status() const {
+  ReflectorStatus status = status_;
+  status.current = current();
+  if (!status.current) return status;
+  status.error.clear();
+  status.cause = Ending::clean;
+  return status;
+}
+
+Trouble Reflector::behind(const std::string& theirs) const {
+  return ended(Ending::older,
+               fmt::format("the server is at version {}, known is {}: behind, or restored from an "
+                           "older state",
+                           theirs.empty() ? "lower" : theirs, store_.version(kind_).text));
+}
+
 // What a trouble changes in the next request.
 void Reflector::learn_from(const Trouble& trouble) {
+  judge_watch(trouble);
   if (trouble.ending != Ending::clean) {
     status_.error = trouble.what;
+    status_.cause = trouble.ending;
     check_version_ = true;
   }
   if (trouble.ending == Ending::denied && kind_ == Kind::node) {
     store_.skip(kind_);  // without Nodes there are no NodePorts; Services go on
     flush_(received_);
   }
-  if (trouble.ending == Ending::expired) {
-    listed_ = false;
-    list_reason_ = trouble.what;
-  }
+  if (trouble.ending == Ending::expired) list_next(trouble.what);
   if (trouble.ending == Ending::older && ++older_ >= kOlderLooks) {
     reset_ = true;
-    listed_ = false;
-    list_reason_ = trouble.what;
+    list_next(trouble.what);
   }
   if (trouble.ending == Ending::silent && !listed_) from_cache_ = true;
+}
+
+// A watch that ends well time and again, and says nothing, tells no change either: a list does.
+void Reflector::judge_watch(const Trouble& trouble) {
+  const bool clean = trouble.ending == Ending::clean;
+  if (trouble.ending == Ending::brief) {
+    if (const auto asked = access_.route().current()) access_.route().failed(asked->server);
+    if (++brief_ >= kBriefWatches) list_next(trouble.what);
+  } else if (clean) {
+    brief_ = 0;
+  }
+  const bool unheard = open_ && listed_ && !heard_ && (clean || trouble.ending == Ending::broken);
+  const auto confirmed = status_.confirmed.value_or(TimePoint{});
+  if (unheard && Clock::now() - confirmed >= settings_.silence) {
+    list_next(fmt::format("no watch said anything for {} s", whole_seconds(settings_.silence)));
+  }
+  // What was current stays so while its watch is opened again.
+  vouched_ = clean && current();
+  open_ = open_ && clean;
 }
 
 asio::awaitable<void> Reflector::pause(const Trouble& trouble) {
   const auto now = Clock::now();
   until_ = now + backoff_.next(trouble.ending, trouble.retry_after, random_);
   least_ = now + trouble.retry_after.value_or(0s);
-  if (trouble.ending != Ending::clean && trouble.ending != Ending::foreign) waiting_(until_);
+  const bool ill = trouble.ending != Ending::clean && trouble.ending != Ending::brief &&
+                   trouble.ending != Ending::foreign;
+  if (ill) waiting_(until_);
   while (!stopped_ && until_ > Clock::now()) {
     timer_.expires_at(until_);
     boost::system::error_code ignored;
@@ -125,88 +188,6 @@ std::chrono::seconds Reflector::watch_time() {
   return std::chrono::seconds(std::uniform_int_distribution<int>(300, 600)(random_));
 }
 
-// A list that replaces what is known must not be older than that, unless the older is to be taken.
-std::string Reflector::list_version() const {
-  if (from_cache_) return "0";
-  return reset_ ? "" : store_.version(kind_).text;
-}
-
-asio::awaitable<Trouble> Reflector::list() {
-  if (!streaming_) co_return co_await pages();
-  Trouble trouble = co_await stream(
-      watch_target(kind_, settings_.node_name, list_version(), true, watch_time()), true);
-  // 400 and 422: this server has no streaming lists.
-  if (!listed_ && (trouble.status.code == 400 || trouble.status.code == 422)) {
-    streaming_ = false;
-    co_return co_await pages();
-  }
-  co_return trouble;
-}
-
-asio::awaitable<Trouble> Reflector::pages() {
-  store_.begin_list(kind_);
-  const unsigned limit = from_cache_ ? 0 : row_of(kind_).page;
-  std::string next;
-  Version version;
-  do {
-    auto body = co_await access_.get_all(
-        stream_, list_target(kind_, settings_.node_name, limit, next, from_cache_ ? "0" : ""),
-        kJson, kLongestPage);
-    if (!body) {
-      if (body.error().ending != Ending::expired || next.empty()) co_return body.error();
-      next.clear();  // the token is too old: from the start
-      store_.begin_list(kind_);
-      continue;
-    }
-    status_.connected = true;
-    received_ = Clock::now();
-    auto page = parse_page(*body);
-    if (!page) co_return ended(Ending::broken, page.error().what);
-    for (const Value& item : page->items) store_.list(kind_, item);
-    version = page->version;
-    next = page->next;
-  } while (!next.empty());
-  const Version& known = store_.version(kind_);
-  if (!reset_ && version.number < known.number) co_return older(known, version.text);
-  end_list(version);
-  co_return co_await watch();
-}
-
-void Reflector::end_list(const Version& version) {
-  const bool rewound = reset_ && store_.version(kind_).number > version.number;
-  store_.end_list(kind_, version, rewound);
-  ++status_.lists;
-  status_.last_list_reason = std::exchange(list_reason_, "");
-  listed_ = true;
-  from_cache_ = reset_ = check_version_ = false;
-  older_ = 0;
-  status_.current = true;
-  status_.error.clear();
-  status_.confirmed = Clock::now();
-  flush_(received_);
-}
-
-// After a stream that did not end well this may be another server, or the same one with its etcd
-// restored: a watch from a version that it has not reached would be silent for ever (kubernetes
-// 107457). A list of one object's metadata tells its version.
-asio::awaitable<std::optional<Trouble>> Reflector::check_version() {
-  auto body = co_await access_.get_all(stream_, list_target(kind_, settings_.node_name, 1, "", ""),
-                                       kMetadataList, kLongestPage);
-  if (!body) co_return body.error();
-  const auto page = parse_page(*body);
-  if (!page) co_return ended(Ending::broken, page.error().what);
-  const Version& known = store_.version(kind_);
-  if (page->version.number < known.number) {
-    if (const auto candidate = access_.route().current()) access_.route().failed(candidate->server);
-    stream_.close();
-    co_return older(known, page->version.text);
-  }
-  check_version_ = false;
-  older_ = 0;
-  recovered_();
-  co_return std::nullopt;
-}
-
 asio::awaitable<Trouble> Reflector::watch() {
   if (check_version_) {
     if (auto trouble = co_await check_version()) co_return std::move(*trouble);
@@ -217,38 +198,47 @@ asio::awaitable<Trouble> Reflector::watch() {
       false);
 }
 
+std::chrono::milliseconds Reflector::patience(bool initial) const {
+  if (!initial) return settings_.silence;
+  const auto limit = store_.listed(kind_) == 0 ? settings_.first_event : settings_.next_object;
+  const auto left = progress_ + limit - Clock::now();
+  return std::chrono::ceil<std::chrono::milliseconds>(std::max<Clock::duration>(left, 0ms));
+}
+
 asio::awaitable<Trouble> Reflector::stream(std::string target, bool initial) {
   lines_ = {};
+  heard_ = asked_compare_ = false;
   if (initial) store_.begin_list(kind_);
   auto head = co_await access_.get(stream_, std::move(target), kJson);
   if (!head) co_return head.error();
   status_.connected = true;
-  if (!initial) {
-    status_.current = true;
-    status_.error.clear();
-    status_.confirmed = Clock::now();
-  }
-  bool heard = false;
+  open_ = open_ || !initial;
+  opened_ = progress_ = Clock::now();
   for (;;) {
-    const auto idle = !initial ? settings_.silence : heard ? kListIdle : settings_.first_event;
+    const auto idle = patience(initial);
+    if (idle == 0ms) co_return no_end_mark("no further object came");
     const auto asked = Clock::now();
     auto piece = co_await stream_.read(idle);
     if (!piece) {
-      co_return Clock::now() - asked >= idle ? silent_for(idle)
-                                             : ended(Ending::broken, piece.error().what);
+      if (Clock::now() - asked < idle) co_return ended(Ending::broken, piece.error().what);
+      co_return initial ? no_end_mark("nothing more came") : silent_for(idle);
     }
-    if (piece->empty()) {
-      if (initial) co_return ended(Ending::broken, "the list ended before its last object");
-      co_return Trouble{};
-    }
-    heard = true;
-    status_.confirmed = received_ = Clock::now();
+    if (piece->empty()) co_return initial ? no_end_mark("it ended") : end_of_watch();
+    if (initial) heard_ = true;
+    received_ = Clock::now();
     lines_.add(*piece);
     if (auto trouble = take_lines(initial)) {
       stream_.close();
       co_return std::move(*trouble);
     }
   }
+}
+
+Trouble Reflector::end_of_watch() {
+  const auto lived = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - opened_);
+  if (heard_ || lived >= kBrief) return Trouble{};
+  return ended(Ending::brief,
+               fmt::format("a watch ended well after {} ms, and said nothing", lived.count()));
 }
 
 std::optional<Trouble> Reflector::take_lines(bool& initial) {
@@ -268,10 +258,23 @@ std::optional<Trouble> Reflector::take_lines(bool& initial) {
   return trouble;
 }
 
+// A watch tells what came after the version it was asked from, once. A server that says older
+// things again has another history, or a cache that forgot what it had sent: what is missing from
+// that was deleted, perhaps.
+bool Reflector::said_before(const Event& event) const {
+  const Version& known = store_.version(kind_);
+  if (known.number == 0 || event.version.number == 0) return false;
+  if (event.type == EventType::bookmark) return event.version.number < known.number;
+  if (event.version.number <= known.number) return true;
+  // A compare may have run ahead of the watch.
+  const Version* object = store_.known(kind_, ref_of(event.object).name);
+  return event.type == EventType::added && object && object->number <= known.number;
+}
+
 std::optional<Trouble> Reflector::take(const Event& event, bool& initial) {
   if (event.type == EventType::error) {
     const ApiStatus& status = event.status;
-    if (status.version_too_large) return older(store_.version(kind_), "");
+    if (status.version_too_large) return behind("");
     const Ending ending = status.code == 410                         ? Ending::expired
                           : status.code == 429 || status.code >= 500 ? Ending::overloaded
                                                                      : Ending::broken;
@@ -279,15 +282,17 @@ std::optional<Trouble> Reflector::take(const Event& event, bool& initial) {
                    status};
   }
   if (initial) {
-    if (event.type == EventType::bookmark) {
-      if (event.initial_end) {
-        end_list(event.version);
-        initial = false;
-      }
-    } else {
-      store_.list(kind_, event.object);
-    }
+    take_initial(event, initial);
     return std::nullopt;
+  }
+  if (said_before(event)) {
+    if (!std::exchange(asked_compare_, true)) compare_();
+    // Of what is not known: it was deleted before the version known. The compare knows better.
+    if (event.type == EventType::bookmark || !store_.known(kind_, ref_of(event.object).name))
+      return std::nullopt;
+  } else {
+    heard_ = true;
+    confirm();
   }
   if (event.type == EventType::bookmark) {
     store_.advance(kind_, event.version);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists one kind and watches it, for ever: a streaming list where the server has it, pages where it
 // has not, then a watch with bookmarks that goes on from the last version seen.
+//
+// Confirmed current is what the server itself said just now of the version known: the end of a
+// complete list, an event or a bookmark that goes on from there, a compare. That a watch was
+// accepted, or that bytes come, confirms nothing.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -25,13 +29,17 @@ struct ReflectorSettings {
   // A first answer without a byte for so long is asked for from the server's cache instead: with
   // its etcd away a server sends the head, and nothing more.
   std::chrono::milliseconds first_event{5'000};
+  // A streaming list without a further object for so long has no end mark: some servers and proxies
+  // accept sendInitialEvents, and know nothing of it.
+  std::chrono::milliseconds next_object{10'000};
 };
 
 struct ReflectorStatus {
   bool connected = false;
   bool current = false;                                            // listed, and its watch is alive
   std::string error;                                               // why not; "" when it is
-  std::optional<std::chrono::steady_clock::time_point> confirmed;  // last heard while current
+  Ending cause = Ending::clean;                                    // the same, as a kind
+  std::optional<std::chrono::steady_clock::time_point> confirmed;  // current, last
   std::optional<std::chrono::system_clock::time_point> last_event;
   std::uint64_t events = 0, lists = 0, watches = 0;
   std::string last_list_reason;  // "start", "410 ...", "the server went back", ...
@@ -39,13 +47,13 @@ struct ReflectorStatus {
 
 class Reflector {
  public:
-  // Called after what was read at `received` has been applied to the store; `recovered` when a
-  // watch goes on after it had broken.
+  // Called after what was read at `received` has been applied to the store.
   using Flush = std::function<void(TimePoint received)>;
-  // `waiting`: a wait has begun that ends then.
+  // `compare`: what is known is to be compared within seconds: a watch goes on after it had broken,
+  // or said what it must have said before. `waiting`: a wait has begun that ends then.
   Reflector(const boost::asio::any_io_executor& loop, Kind kind, ReflectorSettings settings,
             Access& access, Store& store, net::HttpStream::Prepare prepare, Flush flush,
-            std::function<void()> recovered, std::function<void(TimePoint until)> waiting);
+            std::function<void()> compare, std::function<void(TimePoint until)> waiting);
 
   // Until stop(). Access and Store must outlive it; the caller's coroutine frame owns a reference.
   boost::asio::awaitable<void> run();
@@ -55,7 +63,12 @@ class Reflector {
   void recovered();
   // List again as soon as possible, for this reason.
   void relist(std::string reason);
-  const ReflectorStatus& status() const { return status_; }
+  // A complete list that somebody else asked for is from before what is known: look whether this is
+  // still the same history.
+  void recheck(const Version& theirs);
+  // All that is known of this kind was compared with all that is there.
+  void confirm();
+  ReflectorStatus status() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -65,11 +78,21 @@ class Reflector {
   boost::asio::awaitable<Trouble> watch();
   boost::asio::awaitable<std::optional<Trouble>> check_version();
   boost::asio::awaitable<Trouble> stream(std::string target, bool initial);
+  std::chrono::milliseconds patience(bool initial) const;
   std::optional<Trouble> take(const Event& event, bool& initial);
+  void take_initial(const Event& event, bool& initial);
   std::optional<Trouble> take_lines(bool& initial);
+  Trouble no_end_mark(const std::string& how);
+  Trouble end_of_watch();
+  bool said_before(const Event& event) const;
   void end_list(const Version& version);
   std::string list_version() const;
+  void end_here(std::string reason);
   void learn_from(const Trouble& trouble);
+  void judge_watch(const Trouble& trouble);
+  void list_next(std::string reason);
+  bool current() const;
+  Trouble behind(const std::string& theirs) const;
   boost::asio::awaitable<void> pause(const Trouble& trouble);
   std::chrono::seconds watch_time();
 
@@ -79,7 +102,7 @@ class Reflector {
   Store& store_;
   net::HttpStream stream_;
   Flush flush_;
-  std::function<void()> recovered_;
+  std::function<void()> compare_;
   std::function<void(TimePoint until)> waiting_;
   boost::asio::steady_timer timer_;
   std::mt19937_64 random_;
@@ -89,13 +112,25 @@ class Reflector {
   TimePoint received_;       // the last piece of an answer
   TimePoint until_, least_;  // of the wait in progress: its end, and the earliest that it may have
   bool stopped_ = false;
-  bool streaming_ = true;       // the server has streaming lists, as far as is known
   bool from_cache_ = false;     // ask for a list as the server's cache has it
   bool listed_ = false;         // a watch may go on from the store's version
   bool check_version_ = false;  // the last stream did not end well: is this the same history?
   unsigned older_ = 0;          // answers in a row from behind what is known
   bool reset_ = false;          // take the older history
   std::string list_reason_ = "start";
+  TimePoint pages_until_;  // this server has no streaming lists, as far as is known
+  unsigned unmarked_ = 0;  // streaming lists in a row without their end mark
+  unsigned brief_ = 0;     // watches in a row that ended at once and said nothing
+
+  // Of the stream in hand.
+  TimePoint opened_, progress_;  // its watch; its last object, while it is a list
+  bool heard_ = false;           // as a list: anything; as a watch: something new
+  bool asked_compare_ = false;
+
+  bool open_ = false;       // the watch, or it is about to be opened again after it ended well
+  bool vouched_ = false;    // the server said of what is known that it is current, since it broke
+  bool cached_ = false;     // what is known is as a server's cache had it, and nobody said more
+  std::string end_reason_;  // why the stream in hand was closed here
 };
 
 }  // namespace holdfast::kubernetes

@@ -35,6 +35,11 @@ std::string trigger_time(const Value& object) {
 Store::Store(std::string source, NodeContext node)
     : source_(std::move(source)), assembler_(std::move(node), &last_known_) {}
 
+const Version* Store::known(Kind kind, const ServiceKey& name) const {
+  const auto found = state(kind).objects.find(name);
+  return found == state(kind).objects.end() ? nullptr : &found->second.version;
+}
+
 bool Store::synced() const {
   return std::all_of(kinds_.begin(), kinds_.end(), [](const KindState& one) { return one.synced; });
 }
@@ -53,7 +58,7 @@ void Store::apply(Kind kind, const Event& event) {
   KindState& of = state(kind);
   const ServiceKey name = ref_of(event.object).name;
   const auto known = of.objects.find(name);
-  of.version = event.version;
+  of.advance(event.version);
   const bool older = known != of.objects.end() && event.version.number != 0 &&
                      event.version.number <= known->second.version.number;
   if (older) return;

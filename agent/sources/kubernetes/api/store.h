@@ -55,7 +55,10 @@ class Store {
   bool synced() const;
   // The version that a watch goes on from.
   const Version& version(Kind kind) const { return state(kind).version; }
-  void advance(Kind kind, const Version& version) { state(kind).version = version; }
+  void advance(Kind kind, const Version& version) { state(kind).advance(version); }
+  const Version* known(Kind kind, const ServiceKey& name) const;  // of an object; nullptr: none
+  // Objects that the list in hand has named.
+  std::size_t listed(Kind kind) const { return state(kind).seen.size(); }
 
   // All that changed since the last call; nullopt: nothing, or not every kind has been listed.
   std::optional<SourceUpdate> take();
@@ -80,6 +83,10 @@ class Store {
   struct KindState {
     bool synced = false, listing = false;
     Version version;
+    // Never back: what a server says again is not where a watch goes on.
+    void advance(const Version& to) {
+      if (version.number == 0 || to.number == 0 || to.number > version.number) version = to;
+    }
     std::map<ServiceKey, Known> objects;
     std::set<ServiceKey> seen;
     std::vector<Staged> staged;
