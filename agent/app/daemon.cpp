@@ -19,6 +19,7 @@ namespace {
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
+constexpr auto kWatchSources = 1s;
 constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
 // Finer where the figures to reach are: 10 ms and 100 ms.
 const std::vector<double> kSwitches = {0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008,
@@ -54,6 +55,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       targets_timer_(loop),
       evidence_timer_(loop),
       traffic_timer_(loop),
+      sources_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",
@@ -163,6 +165,15 @@ void Daemon::start_sources() {
         [this, &source](const SourceUpdate& update) { on_update(source, update); });
   }
   if (last_snapshot_) last_snapshot_->sources = {};  // the guards have it
+  watch_sources();
+}
+
+void Daemon::watch_sources() {
+  for (SourceState& source : sources_) {
+    const auto line = source.watch.look(source.source->status(), steady_clock::now());
+    if (line) line->current ? log::info(line->text) : log::warn(line->text);
+  }
+  after(sources_timer_, kWatchSources, [this] { watch_sources(); });
 }
 
 namespace {

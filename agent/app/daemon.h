@@ -15,6 +15,7 @@
 #include "agent/admin/http.h"
 #include "agent/app/restore.h"
 #include "agent/app/snapshots.h"
+#include "agent/app/source_watch.h"
 #include "agent/base/result.h"
 #include "agent/catalog/catalog.h"
 #include "agent/config/config.h"
@@ -41,6 +42,7 @@ struct SourceState {
   std::vector<Doubt> doubts;
   std::vector<Problem> problems;
   bool doubted = false;  // the source was told that something of it is held
+  SourceWatch watch = {};
 };
 
 class Daemon {
@@ -61,6 +63,7 @@ class Daemon {
   Result<> open_dataplane();
   void restore_last_known_good(const Restored& restored);
   void start_sources();
+  void watch_sources();
   void bypass_hook(int fd);
   void on_update(SourceState& source, const SourceUpdate& update);
   void time_update(const SourceUpdate& update);
@@ -116,7 +119,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
       watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, evidence_timer_,
-      traffic_timer_;
+      traffic_timer_, sources_timer_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;

@@ -74,10 +74,18 @@ void MetricsReport::sources(telemetry::Page& page) const {
                status.state == "current", {{"source", name}, {"kind", status.kind}});
   }
   for (const auto& [name, status] : all) {
-    if (!status.last_confirmed) continue;
+    for (const char* state : kSourceStates) {
+      page.gauge("holdfast_source_state",
+                 "1 for the state that the source is in, 0 for the others.", status.state == state,
+                 {{"source", name}, {"state", state}});
+    }
+  }
+  // There from the first second: what is not there raises no alarm.
+  for (const auto& [name, status] : all) {
     page.gauge("holdfast_source_confirmed_timestamp_seconds",
-               "When the source was last confirmed current, since the epoch.",
-               unix_time(*status.last_confirmed), {{"source", name}});
+               "When the source was last confirmed current, since the epoch; 0: never since the "
+               "start of this process.",
+               status.last_confirmed ? unix_time(*status.last_confirmed) : 0, {{"source", name}});
   }
   for (const SourceState& state : daemon_.sources_) {
     page.gauge("holdfast_source_problems", "Objects of the source that are not used, or not whole.",

@@ -144,9 +144,16 @@ class Scenario:
     def lists(self, since):
         return sorted(one["resource"] for one in self.proxy.log(since) if one["verb"] in ("LIST", "WATCHLIST") and not one.get("metadata"))
 
-    def case_metrics_are_well_formed(self):
+    def metrics(self):
         with urllib.request.urlopen("http://127.0.0.1:9464/metrics", timeout=5) as answer:
-            text = answer.read().decode()
+            return answer.read().decode()
+
+    def state_lines(self):
+        log = (self.host.directory / "holdfastd.log").read_text()
+        return [line for line in log.splitlines() if " source kube (" in line]
+
+    def case_metrics_are_well_formed(self):
+        text = self.metrics()
         tool = pathlib.Path(__file__).resolve().parents[2] / "scripts/promtool"
         done = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
         expect(done.returncode == 0, done.stdout + done.stderr)
@@ -323,11 +330,17 @@ class Scenario:
         self.host.stop_daemon()
 
         def action():
+            before = len(self.state_lines())
             self.host.start_daemon()
             wait_for("the 403", lambda: "403" in self.host.source()["last_error"])
-            return self.host.source()["last_error"]
-        count, error = self.under_load(action)
+            wait_for("a line in the log", lambda: self.state_lines()[before:])
+            time.sleep(3)  # retries
+            return self.host.source()["last_error"], self.state_lines()[before:], self.metrics()
+        count, (error, lines, metrics) = self.under_load(action)
         expect("forbidden" in error, error)
+        expect(len(lines) == 1 and "is failed" in lines[0] and "403" in lines[0] and self.proxy.url in lines[0], str(lines))
+        expect('holdfast_source_confirmed_timestamp_seconds{source="kube"} 0\n' in metrics, metrics)
+        expect('holdfast_source_state{source="kube",state="failed"} 1\n' in metrics, metrics)
         self.host.kubeconfig = self.proxy.kubeconfig()
         self.restart()
         self.settle()
