@@ -92,8 +92,8 @@ Result<> Snapshots::save(const Snapshot& snapshot) {
   }
 }
 
-// Texts are interned without a lock (model/service.h): the thread reads the snapshot, and the loop
-// alone lets go of it.
+// The thread reads the snapshot, and the loop lets go of it: a large one is not freed twice as
+// slowly while both want the allocator.
 void Snapshots::write_beside() {
   auto taken = take_();
   schedule_.begun(steady_clock::now());

@@ -5,7 +5,7 @@
 
 #include <array>
 #include <boost/flyweight.hpp>
-#include <boost/flyweight/no_locking.hpp>
+#include <boost/flyweight/simple_locking.hpp>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -22,8 +22,10 @@
 namespace holdfast {
 
 // An interned string (node, zone, file name): a million endpoints share a few thousand texts.
-// Not thread-safe: made, copied and dropped on the daemon's one loop only.
-using Text = boost::flyweight<std::string, boost::flyweights::no_locking>;
+// Made, copied and dropped on any thread: files are decoded beside the loop, snapshots are written
+// there. The lock is taken by who makes one and by who drops the last of its kind; copies are
+// counted atomically.
+using Text = boost::flyweight<std::string, boost::flyweights::simple_locking>;
 
 struct ServiceKey {
   std::string name_space;
