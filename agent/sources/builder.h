@@ -21,7 +21,8 @@ struct ParseStop : std::runtime_error {
 
 class Builder {
  public:
-  explicit Builder(const ParseLimits& limits) : limits_(limits) {}
+  // `dry`: checks everything and keeps nothing of what it has checked.
+  explicit Builder(const ParseLimits& limits, bool dry = false) : limits_(limits), dry_(dry) {}
 
   void scalar(Value value);
   void open(Value::Type type, int line, int column);  // sequence or mapping
@@ -42,6 +43,7 @@ class Builder {
     std::unordered_set<std::string> keys;
   };
   const ParseLimits& limits_;
+  const bool dry_;
   std::vector<Level> stack_;
   Value result_;
   bool done_ = false;
@@ -52,7 +54,8 @@ class Builder {
 Value plain_scalar(std::string text, int line, int column);
 std::size_t count_nodes(const Value& value);
 
-std::vector<Value> parse_yaml(std::string_view text, const ParseLimits& limits);
-std::vector<Value> parse_json(std::string_view text, const ParseLimits& limits);
+// `dry`: the documents are empty shells.
+std::vector<Value> parse_yaml(std::string_view text, const ParseLimits& limits, bool dry = false);
+std::vector<Value> parse_json(std::string_view text, const ParseLimits& limits, bool dry = false);
 
 }  // namespace holdfast

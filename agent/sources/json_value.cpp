@@ -59,7 +59,8 @@ struct Handler {
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
-  Handler(std::string_view text, const ParseLimits& limits) : scan(text), builder(limits) {}
+  Handler(std::string_view text, const ParseLimits& limits, bool dry)
+      : scan(text), builder(limits, dry) {}
 
   Scan scan;
   Builder builder;
@@ -131,25 +132,26 @@ struct Handler {
 
 }  // namespace
 
-std::vector<Value> parse_json(std::string_view text, const ParseLimits& limits) {
+// Several values may stand back to back (`jq -c`, two lists in one file): kubectl reads them so.
+std::vector<Value> parse_json(std::string_view text, const ParseLimits& limits, bool dry) {
   json::parse_options options;
   options.max_depth =
       static_cast<std::size_t>(limits.depth) + 1;  // the builder's own limit speaks first
-  json::basic_parser<Handler> parser(options, text, limits);
+  json::basic_parser<Handler> parser(options, text, limits, dry);
   std::vector<Value> documents;
-  json::error_code error;
-  const std::size_t end = parser.write_some(false, text.data(), text.size(), error);
-  Scan scan(text);
-  if (error) {
-    scan.to_offset(end);
-    throw ParseStop(scan.line(), scan.column(), "JSON: " + error.message());
+  std::size_t at = 0;
+  while (at != std::string_view::npos && at < text.size()) {
+    json::error_code error;
+    parser.reset();
+    at += parser.write_some(false, text.data() + at, text.size() - at, error);
+    if (error) {
+      Scan scan(text);
+      scan.to_offset(at);
+      throw ParseStop(scan.line(), scan.column(), "JSON: " + error.message());
+    }
+    documents.push_back(parser.handler().builder.take());
+    at = text.find_first_not_of(" \t\r\n", at);
   }
-  if (const std::size_t rest = text.find_first_not_of(" \t\r\n", end);
-      rest != std::string_view::npos) {
-    scan.to_offset(rest);
-    throw ParseStop(scan.line(), scan.column(), "JSON: something follows the document");
-  }
-  documents.push_back(parser.handler().builder.take());
   return documents;
 }
 

@@ -105,9 +105,9 @@ void Builder::add(Value value) {
   }
   Level& level = stack_.back();
   if (level.value.type == Value::Type::sequence) {
-    level.value.items.push_back(std::move(value));
+    if (!dry_) level.value.items.push_back(std::move(value));
   } else if (level.has_key) {
-    level.value.members.push_back({std::move(level.key), std::move(value)});
+    if (!dry_) level.value.members.push_back({std::move(level.key), std::move(value)});
     level.has_key = false;
   } else {
     if (!value.items.empty() || !value.members.empty() || value.type == Value::Type::sequence ||
@@ -153,18 +153,43 @@ Value Builder::take() {
   return std::exchange(result_, Value{});
 }
 
+namespace {
+
+constexpr std::string_view kByteOrder = "\xef\xbb\xbf";  // UTF-8's mark of byte order
+
+// What `kubectl get -o yaml > file` writes in PowerShell, say. "": nothing of the kind.
+std::string other_encoding(std::string_view text) {
+  const auto starts = [&](std::string_view with) { return text.starts_with(with); };
+  using namespace std::string_view_literals;
+  std::string found;
+  if (starts("\xff\xfe\0\0"sv) || starts("\0\0\xfe\xff"sv)) {
+    found = "UTF-32";
+  } else if (starts("\xff\xfe") || starts("\xfe\xff")) {
+    found = "UTF-16";
+  }
+  return found.empty() ? "" : "the file is " + found + "; only UTF-8 is read";
+}
+
+bool is_json(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
+}
+
+std::vector<Value> parse(std::string_view text, const ParseLimits& limits, bool dry) {
+  if (text.size() > limits.bytes)
+    throw ParseStop(0, 0, "longer than " + std::to_string(limits.bytes) + " bytes");
+  if (const std::string why = other_encoding(text); !why.empty()) throw ParseStop(1, 1, why);
+  if (text.starts_with(kByteOrder)) text.remove_prefix(kByteOrder.size());
+  return is_json(text) ? parse_json(text, limits, dry) : parse_yaml(text, limits, dry);
+}
+
+}  // namespace
+
 ParseOutcome parse_documents(std::string_view text, const std::string& file,
                              const ParseLimits& limits) {
   ParseOutcome outcome;
-  if (text.size() > limits.bytes) {
-    outcome.problem =
-        Problem{file, 0, 0, "", "longer than " + std::to_string(limits.bytes) + " bytes"};
-    return outcome;
-  }
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  const bool json = first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
   try {
-    for (Value& document : json ? parse_json(text, limits) : parse_yaml(text, limits)) {
+    for (Value& document : parse(text, limits, false)) {
       if (!document.is_null()) outcome.documents.push_back(std::move(document));
     }
   } catch (const ParseStop& stop) {
@@ -172,6 +197,16 @@ ParseOutcome parse_documents(std::string_view text, const std::string& file,
     outcome.problem = Problem{file, stop.line, stop.column, "", stop.what()};
   }
   return outcome;
+}
+
+std::optional<Problem> check_text(std::string_view text, const std::string& file,
+                                  const ParseLimits& limits) {
+  try {
+    parse(text, limits, true);
+    return std::nullopt;
+  } catch (const ParseStop& stop) {
+    return Problem{file, stop.line, stop.column, "", stop.what()};
+  }
 }
 
 }  // namespace holdfast

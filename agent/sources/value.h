@@ -46,13 +46,17 @@ struct ParseLimits {
 };
 
 // Every document of the text, or the first problem: bad syntax, a duplicate key, an undefined or
-// over-used alias, too deep. JSON is read as JSON when the text starts with '{' or '['. YAML 1.2
-// core types: only true/false are booleans, `010` is a string.
+// over-used alias, too deep, not UTF-8. JSON is read as JSON when the text starts with '{' or '[',
+// also when several values stand back to back, as kubectl reads them. YAML 1.2 core types: only
+// true/false are booleans, `010` is a string.
 struct ParseOutcome {
   std::vector<Value> documents;  // empty documents are left out
   std::optional<Problem> problem;
 };
 ParseOutcome parse_documents(std::string_view text, const std::string& file,
                              const ParseLimits& limits = {});
+// The problem that parse_documents() would find, without the memory that the documents take.
+std::optional<Problem> check_text(std::string_view text, const std::string& file,
+                                  const ParseLimits& limits = {});
 
 }  // namespace holdfast

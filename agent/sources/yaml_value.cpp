@@ -15,7 +15,7 @@ namespace {
 
 class Events : public YAML::EventHandler {
  public:
-  explicit Events(const ParseLimits& limits) : limits_(limits), builder_(limits) {}
+  Events(const ParseLimits& limits, bool dry) : limits_(limits), builder_(limits, dry) {}
 
   std::vector<Value> documents;
 
@@ -151,12 +151,31 @@ void refuse_control_characters(std::string_view text) {
   }
 }
 
+// Files put one behind the other keep their marks of byte order: YAML 1.2 (9.1.1) allows one before
+// each document, yaml-cpp knows the one at the start. Dropped in front of `---` and at the start of
+// the line behind it.
+std::string without_byte_order_marks(std::string_view text) {
+  constexpr std::string_view kMark = "\n\xef\xbb\xbf", kBegin = "---";
+  std::string result;
+  std::size_t copied = 0;
+  for (std::size_t at = text.find(kMark); at != std::string_view::npos;
+       at = text.find(kMark, at + 1)) {
+    const std::size_t line = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;  // npos + 1 is 0
+    const std::string_view before = text.substr(line, at - line);
+    const std::string_view behind = text.substr(at + kMark.size());
+    if (!before.starts_with(kBegin) && !behind.starts_with(kBegin)) continue;
+    result += text.substr(copied, at + 1 - copied);
+    copied = at + kMark.size();
+  }
+  return result += text.substr(copied);
+}
+
 }  // namespace
 
-std::vector<Value> parse_yaml(std::string_view text, const ParseLimits& limits) {
+std::vector<Value> parse_yaml(std::string_view text, const ParseLimits& limits, bool dry) {
   refuse_control_characters(text);
-  Events events(limits);
-  std::string whole(text);
+  Events events(limits, dry);
+  std::string whole = without_byte_order_marks(text);
   // yaml-cpp takes a quoted string that the end of the text cuts off for a complete one, so that a
   // lost quote would swallow all that follows. Inside a string it refuses a mark of document end.
   if (!whole.ends_with('\n')) whole += '\n';

@@ -36,7 +36,9 @@ TEST(Truncated, YamlIsAProblemAtItsEnd) {
 
 TEST(Truncated, JsonIsAProblemAtItsEnd) {
   EXPECT_THAT(problem_of("{\"a\": {\n\"b\": 1"), StartsWith("catalog.yaml:2:7: JSON"));
-  EXPECT_THAT(problem_of("{\"a\": 1}\n{\"b\": 2}"), StartsWith("catalog.yaml:2:1: JSON"));
+  EXPECT_THAT(problem_of("{\"a\": 1}\n{\"b\": 2}\n{\"c\""), StartsWith("catalog.yaml:3:5: JSON"));
+  EXPECT_THAT(problem_of("{\"a\": 1}\n,{\"b\": 2}"), StartsWith("catalog.yaml:2:1: JSON"));
+  EXPECT_THAT(problem_of("{\"a\": 1}\nb: 2\n"), StartsWith("catalog.yaml:2:1: JSON"));
   EXPECT_THAT(problem_of("{\"a\": 1,}"), StartsWith("catalog.yaml:1:9: JSON"));
 }
 
@@ -50,6 +52,18 @@ TEST(Damaged, ControlCharactersAreRefused) {
                        "a: 1\n"),
             "")
       << "and its mark of byte order";
+}
+
+// As PowerShell writes what kubectl says.
+TEST(Damaged, AnotherEncodingIsNamed) {
+  const std::string little(
+      "\xff\xfe"
+      "a\0:\0 \0001\0",
+      10),
+      big("\xfe\xff\0a\0:\0 \0001", 10);
+  EXPECT_EQ(problem_of(little), "catalog.yaml:1:1: the file is UTF-16; only UTF-8 is read");
+  EXPECT_EQ(problem_of(big), "catalog.yaml:1:1: the file is UTF-16; only UTF-8 is read");
+  EXPECT_THAT(problem_of(std::string("\xff\xfe\0\0a\0\0\0", 8)), HasSubstr("UTF-32"));
 }
 
 TEST(Damaged, YamlErrorsHaveTheirPlace) {

@@ -79,6 +79,21 @@ TEST(Documents, ComeInOrderWithoutTheEmptyOnes) {
   }
 }
 
+// Files put one behind the other, each with its own mark.
+TEST(Documents, MayEachBeginWithAMarkOfByteOrder) {
+  const std::string mark = "\xef\xbb\xbf";
+  for (const std::string& text :
+       {mark + "a: 1\n" + mark + "---\nb: 2\n", "a: 1\n---\n" + mark + "b: 2\n",
+        mark + "---\na: 1\n" + mark + "---\n" + mark + "b: 2\n"}) {
+    const auto outcome = parse_documents(text, "f");
+    EXPECT_FALSE(outcome.problem) << outcome.problem->to_string();
+    ASSERT_EQ(outcome.documents.size(), 2u) << text;
+    ASSERT_TRUE(outcome.documents[1].find("b")) << text;
+    EXPECT_EQ(place(outcome.documents[1]).second, 1);
+  }
+  EXPECT_EQ(parse_one(mark + "{\"a\": 1}").line, 1);
+}
+
 TEST(Documents, KnowTheirPlaces) {
   const auto outcome = parse_documents(kCatalog, "f");
   ASSERT_EQ(outcome.documents.size(), 2u);
@@ -114,6 +129,17 @@ TEST(Json, IsReadWithPositions) {
   EXPECT_EQ(items.items[1].find("weight")->type, Type::number);
   EXPECT_EQ(place(*items.items[1].find("spec")), std::pair(6, 63));
   EXPECT_TRUE(items.items[1].find("spec")->is_null());
+}
+
+TEST(Json, BackToBackIsReadAsKubectlReadsIt) {
+  for (const char* text : {"{\"a\": 1}{\"b\": 2}", "{\"a\": 1}\n\n {\"b\": 2}\n"}) {
+    const auto outcome = parse_documents(text, "f");
+    EXPECT_FALSE(outcome.problem);
+    ASSERT_EQ(outcome.documents.size(), 2u);
+    EXPECT_TRUE(outcome.documents[1].find("b"));
+  }
+  EXPECT_EQ(place(parse_documents("{\"a\": 1}\n\n {\"b\": 2}\n", "f").documents.at(1)),
+            std::pair(3, 2));
 }
 
 TEST(Json, PositionsAfterEscapedQuotesAndEmptyCollections) {
