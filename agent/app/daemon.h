@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The composition root: builds the stages, owns the loop's timers, carries values from one stage
-// to the next. One thread. Its end, whatever the cause, leaves maps and links serving.
+// to the next. One thread, beside which files are parsed and snapshots written. Its end, whatever
+// the cause, leaves maps and links serving.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

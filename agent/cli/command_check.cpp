@@ -8,8 +8,8 @@
 
 #include "agent/base/file.h"
 #include "agent/cli/commands.h"
+#include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/objects.h"
-#include "agent/sources/value.h"
 #include "holdfast/abi/base.h"
 
 namespace holdfast::cli {
@@ -66,23 +66,24 @@ std::vector<std::string> expand(const std::vector<std::string>& paths,
 
 int check_catalog(const Env& env, const Options& options) {
   std::vector<Problem> problems;
-  std::vector<kubernetes::Objects> origins;
+  std::vector<Reading> readings;
   for (const std::string& file : expand(options.arguments, problems)) {
     const auto content = read_file(file, std::size_t{256} << 20);
     if (!content) {
       problems.push_back({file, 0, 0, "", content.error().what});
       continue;
     }
-    const ParseOutcome parsed = parse_documents(*content, file);
-    if (parsed.problem) problems.push_back(*parsed.problem);
-    kubernetes::Objects objects;
-    for (const Value& document : parsed.documents)
-      kubernetes::decode(document, file, objects, problems);
-    origins.push_back(std::move(objects));
+    readings.push_back(read_text(*content, file, {}));
+    if (readings.back().problem) problems.push_back(*readings.back().problem);
   }
   std::vector<const kubernetes::Objects*> pointers;
-  pointers.reserve(origins.size());
-  for (const auto& one : origins) pointers.push_back(&one);
+  for (const Reading& reading : readings) {
+    for (const Reading::Part& part : reading.parts) {
+      const Entry& entry = part.entry;
+      problems.insert(problems.end(), entry.problems.begin(), entry.problems.end());
+      pointers.push_back(&entry.objects);
+    }
+  }
   const auto services = kubernetes::assemble(pointers, {options.config.node_name}, problems);
   std::map<std::tuple<IpAddress, std::uint16_t, Protocol>, ServicePtr> owners;
   for (const ServicePtr& service : services) {

@@ -47,7 +47,7 @@ class Source {
 
   virtual ~Source() = default;
   // Starts to read and watch; calls `sink` on the loop, first with all it knows, then with what
-  // changed. Never blocks longer than reading its files takes; never throws.
+  // changed. Never blocks the loop; never throws.
   virtual void start(Sink sink) = 0;
   virtual void stop() = 0;
   virtual SourceStatus status() const = 0;

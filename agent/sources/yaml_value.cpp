@@ -161,7 +161,8 @@ std::string without_byte_order_marks(std::string_view text) {
   for (std::size_t at = text.find(kMark); at != std::string_view::npos;
        at = text.find(kMark, at + 1)) {
     const std::size_t line = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;  // npos + 1 is 0
-    const std::string_view before = text.substr(line, at - line);
+    std::string_view before = text.substr(line, at - line);
+    if (before.starts_with(kMark.substr(1))) before.remove_prefix(kMark.size() - 1);
     const std::string_view behind = text.substr(at + kMark.size());
     if (!before.starts_with(kBegin) && !behind.starts_with(kBegin)) continue;
     result += text.substr(copied, at + 1 - copied);

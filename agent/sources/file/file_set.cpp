@@ -5,9 +5,9 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
-
-#include "agent/sources/value.h"
+#include <utility>
 
 namespace holdfast {
 namespace {
@@ -17,38 +17,112 @@ std::string place(const Problem& problem) {
          ": " + problem.message;
 }
 
+template <class Visit>
+void each_list(kubernetes::Objects& objects, Visit visit) {
+  visit("Service ", objects.services, [](const auto& one) { return one.key.to_string(); });
+  visit("EndpointSlice ", objects.slices,
+        [](const auto& one) { return one.name_space + "/" + one.name; });
+  visit("Node ", objects.nodes, [](const auto& one) { return one.name; });
+}
+
+// What cannot be read stays as it was last good in `before`, which is used up, unless another piece
+// has a good one beside it. Such pieces are decoded anew at each reading.
+void keep_last_good(std::vector<Entry>& before, std::vector<Entry>& now) {
+  std::vector<Entry*> broken;
+  for (Entry& entry : now) {
+    bool all = true;
+    each_list(entry.objects, [&](const char*, const auto& list, auto) {
+      for (const auto& one : list) all = all && one.whole;
+    });
+    if (!all) broken.push_back(&entry);
+  }
+  if (broken.empty()) return;
+  std::set<std::string> good;
+  for (Entry& entry : now) {
+    each_list(entry.objects, [&](const std::string& kind, const auto& list, auto name_of) {
+      for (const auto& one : list) {
+        if (one.whole) good.insert(kind + name_of(one));
+      }
+    });
+  }
+  kubernetes::Objects last;
+  const auto move = [](auto& from, auto& to) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  for (Entry& entry : before) {
+    move(entry.objects.services, last.services);
+    move(entry.objects.slices, last.slices);
+    move(entry.objects.nodes, last.nodes);
+  }
+  for (Entry* entry : broken) {
+    entry->hash = 0;
+    each_list(entry->objects, [&](const std::string& kind, auto& list, auto name_of) {
+      std::erase_if(
+          list, [&](const auto& one) { return !one.whole && good.contains(kind + name_of(one)); });
+    });
+    kubernetes::keep_last_good(last, entry->objects);
+  }
+}
+
+// Which object it is that nobody can name, nobody can tell: it may be any that is missing.
+std::string doubt_of_nameless(const std::vector<Entry>& entries) {
+  for (const Entry& entry : entries) {
+    if (entry.objects.nameless) return place(*entry.objects.nameless);
+  }
+  return "";
+}
+
+// What `reading` says, with what it takes over moved out of `before`.
+std::vector<Entry> take_over(Reading& reading, std::vector<Entry>& before) {
+  std::vector<Entry> now;
+  now.reserve(reading.parts.size() + 1);
+  for (Reading::Part& part : reading.parts) {
+    if (!part.from) {
+      now.push_back(std::move(part.entry));
+      continue;
+    }
+    now.push_back(std::exchange(before[*part.from], {}));
+    now.back().move_to(part.entry.line, part.entry.column);
+  }
+  return now;
+}
+
 }  // namespace
 
 FileSet::FileSet(std::string source, std::string node_name)
     : source_(std::move(source)), node_name_(std::move(node_name)) {}
 
-void FileSet::parse(const std::string& path, const std::string& content, File& file) {
-  const ParseOutcome parsed = parse_documents(content, path);
-  if (parsed.problem) {
-    file.problems = {*parsed.problem};
-    file.doubt = place(*parsed.problem);
+void FileSet::parse(const std::string& path, std::string_view content, File& file,
+                    const std::stop_token& stop) {
+  Reading reading = read_text(content, path, file.entries, stop);
+  if (reading.stopped) {
+    file.hash = 0;
     return;
   }
-  kubernetes::Objects objects;
   file.problems.clear();
-  for (const Value& document : parsed.documents) {
-    kubernetes::decode(document, path, objects, file.problems);
-  }
+  std::size_t items = 0;
+  for (const Reading::Part& part : reading.parts)
+    items += (part.from ? file.entries[*part.from] : part.entry).objects.items;
+  if (reading.problem) file.problems.push_back(*reading.problem);
   // A document that is no object is a broken file, not an empty one.
-  if (objects.items == 0 && !file.problems.empty()) {
+  for (const Reading::Part& part : reading.parts) {
+    if (items > 0) break;
+    const Entry& entry = part.from ? file.entries[*part.from] : part.entry;
+    file.problems.insert(file.problems.end(), entry.problems.begin(), entry.problems.end());
+  }
+  if (!file.problems.empty()) {
     file.doubt = place(file.problems.front());
     return;
   }
-  kubernetes::keep_last_good(file.objects, objects);
-  // Which object it is that nobody can name, nobody can tell: it may be any that is missing.
-  file.doubt = objects.items == 0 ? "the file lists nothing"
-               : objects.nameless ? place(*objects.nameless)
-                                  : "";
-  file.ever_good = file.ever_good || objects.items != 0;
-  file.objects = std::move(objects);
+  std::vector<Entry> now = take_over(reading, file.entries);
+  keep_last_good(file.entries, now);
+  file.doubt = items == 0 ? "the file lists nothing" : doubt_of_nameless(now);
+  file.ever_good = file.ever_good || items != 0;
+  file.entries = std::move(now);
 }
 
-bool FileSet::take(const std::string& path, const Result<std::string>& content) {
+bool FileSet::take(const std::string& path, const Result<std::string>& content,
+                   const std::stop_token& stop) {
   File& file = files_[path];
   const bool was_present = std::exchange(file.present, true);
   if (!content) {
@@ -61,7 +135,7 @@ bool FileSet::take(const std::string& path, const Result<std::string>& content) 
   const std::uint64_t hash = XXH3_64bits(content->data(), content->size()) | 1;  // 0: none
   if (was_present && hash == file.hash) return false;
   file.hash = hash;
-  parse(path, *content, file);
+  parse(path, *content, file, stop);
   return true;
 }
 
@@ -69,7 +143,7 @@ bool FileSet::vanish(File& file) {
   if (!file.present) return false;
   file.present = false;
   file.hash = 0;
-  file.objects = {};
+  file.entries.clear();
   file.problems.clear();
   file.doubt = "the file vanished";
   return true;
@@ -85,15 +159,19 @@ bool FileSet::forget_vanished(const std::set<std::string>& undecided) {
   return true;
 }
 
-std::optional<SourceUpdate> FileSet::observe(
-    const std::map<std::string, Result<std::string>>& files, const std::string& listing_error) {
-  bool changed = std::exchange(news_, false) || listing_error != listing_error_;
+std::optional<SourceUpdate> FileSet::observe(FileTexts files, const std::string& listing_error,
+                                             const std::stop_token& stop) {
+  news_ = news_ || listing_error != listing_error_;
   listing_error_ = listing_error;
-  for (const auto& [path, content] : files) changed = take(path, content) || changed;
-  for (auto& [path, file] : files_) {
-    if (!files.contains(path)) changed = vanish(file) || changed;
+  for (auto& [path, content] : files) {
+    news_ = take(path, content, stop) || news_;
+    if (content) *content = std::string();  // a large one is not needed any more
+    if (stop.stop_requested()) return std::nullopt;
   }
-  if (!changed) return std::nullopt;
+  for (auto& [path, file] : files_) {
+    if (!files.contains(path)) news_ = vanish(file) || news_;
+  }
+  if (!std::exchange(news_, false)) return std::nullopt;
   return assemble(listing_error);
 }
 
@@ -117,8 +195,12 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
   if (!listing_error.empty()) update.doubts.push_back({"", listing_error});
   std::vector<const kubernetes::Objects*> origins;
   for (const auto& [path, file] : files_) {
-    origins.push_back(&file.objects);
     update.problems.insert(update.problems.end(), file.problems.begin(), file.problems.end());
+    for (const Entry& entry : file.entries) {
+      origins.push_back(&entry.objects);
+      if (!file.problems.empty()) continue;
+      update.problems.insert(update.problems.end(), entry.problems.begin(), entry.problems.end());
+    }
     if (file.doubt.empty()) {
       update.confirmed_origins.insert(path);
     } else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a set of files says, as the files change. Pure: bytes in, updates out.
+// What a set of files says, as the files change. Pure: bytes in, updates out. What a change costs
+// is a look at every byte, the parsing of the pieces that differ, and the assembling of all.
 //
 // A file that cannot be read or parsed changes nothing: its last good objects stay. So does an
 // object that cannot be read; one that cannot even be named puts the file's absences in doubt. A
@@ -10,15 +11,20 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/last_known.h"
 #include "agent/sources/kubernetes/objects.h"
 #include "agent/sources/update.h"
 
 namespace holdfast {
+
+// The files there are, by path: their bytes, or why they cannot be read.
+using FileTexts = std::map<std::string, Result<std::string>>;
 
 class FileSet {
  public:
@@ -28,10 +34,10 @@ class FileSet {
   // be read now.
   void remember(const std::vector<ServicePtr>& services) { last_known_.remember(services); }
 
-  // The files there are now, by path: their bytes, or why they cannot be read. nullopt: nothing
-  // changed since the last call. A listing that failed as a whole is `listing_error`.
-  std::optional<SourceUpdate> observe(const std::map<std::string, Result<std::string>>& files,
-                                      const std::string& listing_error);
+  // nullopt: nothing changed since the last call, or it was stopped. A listing that failed as a
+  // whole is `listing_error`.
+  std::optional<SourceUpdate> observe(FileTexts files, const std::string& listing_error,
+                                      const std::stop_token& stop = {});
   bool doubtful() const { return !doubts_.empty(); }
   // A file that vanished is in doubt while something of it is held that nobody has decided about:
   // `undecided` names such files, "" any. True: the next observe() has something to tell.
@@ -40,15 +46,18 @@ class FileSet {
  private:
   struct File {
     std::uint64_t hash = 0;
-    kubernetes::Objects objects;  // the last good
-    std::vector<Problem> problems;
+    std::vector<Entry> entries;  // the last good
+    std::vector<Problem>
+        problems;       // that it cannot be read or parsed now; else entries have theirs
     std::string doubt;  // "": trusted
     bool ever_good = false;
     bool present = false;
   };
 
-  bool take(const std::string& path, const Result<std::string>& content);
-  void parse(const std::string& path, const std::string& content, File& file);
+  bool take(const std::string& path, const Result<std::string>& content,
+            const std::stop_token& stop);
+  void parse(const std::string& path, std::string_view content, File& file,
+             const std::stop_token& stop);
   bool vanish(File& file);
   SourceUpdate assemble(const std::string& listing_error);
   ServicePtr as_known(ServicePtr service) const;

@@ -5,9 +5,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 #include "agent/base/file.h"
+#include "agent/base/memory.h"
 
 namespace holdfast {
 namespace {
@@ -26,11 +31,38 @@ bool is_catalog(const fs::path& path) {
   return extension == ".yaml" || extension == ".yml" || extension == ".json";
 }
 
+FileTexts read_files(const fs::path& path, std::string& listing_error) {
+  FileTexts result;
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    if (fs::exists(path, error)) {
+      result.emplace(path.string(), read_file(path.string(), kLongest));
+    } else {
+      listing_error = path.string() + ": no such file or directory";
+    }
+    return result;
+  }
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!is_catalog(entry->path())) continue;
+    result.emplace(entry->path().string(), read_file(entry->path().string(), kLongest));
+  }
+  if (error) listing_error = path.string() + ": " + error.message();
+  return result;
+}
+
+std::size_t bytes_of(const FileTexts& files) {
+  std::size_t bytes = 0;
+  for (const auto& [path, text] : files) bytes += text ? text->size() : 0;
+  return bytes;
+}
+
 }  // namespace
 
 FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSourceConfig config,
                        std::string node_name)
-    : name_(name),
+    : loop_(loop),
+      name_(name),
       config_(std::move(config)),
       files_(std::move(name), std::move(node_name)),
       events_(loop),
@@ -77,7 +109,11 @@ void FileSource::stop() {
   rescan_timer_.cancel();
   watched_.clear();
   being_written_.clear();
-  settling_ = false;
+  settling_ = again_ = whatever_ = false;
+  undecided_.reset();
+  if (!worker_.joinable()) return;
+  worker_.request_stop();
+  worker_.join();
 }
 
 SourceStatus FileSource::status() const {
@@ -86,7 +122,11 @@ SourceStatus FileSource::status() const {
 
 // Told on the next reading: whoever calls this is in the middle of an update.
 void FileSource::undecided(const std::set<std::string>& origins) {
-  if (running_ && files_.forget_vanished(origins)) settle();
+  if (!running_) return;
+  if (worker_.joinable())
+    undecided_ = origins;
+  else if (files_.forget_vanished(origins))
+    settle();
 }
 
 // Watches the directory, never the file: a replaced file has a new inode. And what is above it, for
@@ -180,36 +220,76 @@ void FileSource::rescan_later() {
   }));
 }
 
-std::map<std::string, Result<std::string>> FileSource::read_files(
-    std::string& listing_error) const {
-  std::map<std::string, Result<std::string>> result;
-  std::error_code error;
-  const fs::path path(config_.path);
-  if (!fs::is_directory(path, error)) {
-    if (fs::exists(path, error)) {
-      result.emplace(path.string(), read_file(path.string(), kLongest));
-    } else {
-      listing_error = path.string() + ": no such file or directory";
+// `work` on a thread of its own, then `then` with what came of it on the loop, unless stopped
+// meanwhile. Without a thread the loop does it: late is better than never.
+template <class Work, class Then>
+void FileSource::beside(Work work, Then then) {
+  using Made = decltype(work(std::stop_token()));
+  struct Outcome {
+    std::optional<Made> made;
+    std::exception_ptr error;
+  };
+  auto job = [this, work, then, running = std::weak_ptr<bool>(running_)](std::stop_token stop) {
+    auto outcome = std::make_shared<Outcome>();
+    try {
+      outcome->made = work(stop);
+    } catch (
+        ...) {  // no memory, or a bug: the loop's end is the daemon's, whose maps go on serving
+      outcome->error = std::current_exception();
     }
-    return result;
+    boost::asio::post(loop_, [this, then, running, outcome] {
+      if (running.expired()) return;
+      if (worker_.joinable()) worker_.join();
+      if (outcome->error) std::rethrow_exception(outcome->error);
+      then(std::move(*outcome->made));
+    });
+  };
+  try {
+    worker_ = std::jthread(job);
+  } catch (const std::system_error&) {
+    job(std::stop_token());
   }
-  for (fs::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (!is_catalog(entry->path())) continue;
-    result.emplace(entry->path().string(), read_file(entry->path().string(), kLongest));
-  }
-  if (error) listing_error = path.string() + ": " + error.message();
-  return result;
 }
 
 void FileSource::read_all(bool whatever) {
+  if (worker_.joinable()) {
+    again_ = true;
+    whatever_ = whatever_ || whatever;
+    return;
+  }
   watch();
-  std::string listing_error;
-  const auto content = read_files(listing_error);
-  const Seen meanwhile = take_events();
-  if (meanwhile.any) settle();
-  if (meanwhile.write && !whatever) return;  // what was read may be half of it
-  auto update = files_.observe(content, listing_error);
+  beside(
+      [path = fs::path(config_.path)](const std::stop_token&) {
+        Contents contents;
+        contents.files = read_files(path, contents.listing_error);
+        return contents;
+      },
+      [this, whatever](Contents contents) {
+        const Seen meanwhile = take_events();
+        if (meanwhile.any) settle();
+        if (meanwhile.write && !whatever) return idle();  // what was read may be half of it
+        understand(std::move(contents));
+      });
+}
+
+void FileSource::understand(Contents contents) {
+  const std::string listing_error = contents.listing_error;
+  auto shared = std::make_shared<Contents>(std::move(contents));
+  beside(
+      [this, shared](const std::stop_token& stop) {
+        constexpr std::size_t kSmall = std::size_t{1} << 20;
+        const bool large = bytes_of(shared->files) > kSmall;
+        auto update = files_.observe(std::move(shared->files), shared->listing_error, stop);
+        if (large && update) give_back_memory();
+        return update;
+      },
+      [this, listing_error](std::optional<SourceUpdate> update) {
+        tell(std::move(update), listing_error);
+        idle();
+      });
+}
+
+void FileSource::tell(std::optional<SourceUpdate> update, const std::string& listing_error) {
   if (!files_.doubtful()) status_.last_confirmed = std::chrono::system_clock::now();
   if (!update) return;
   status_.last_error.clear();
@@ -218,6 +298,15 @@ void FileSource::read_all(bool whatever) {
   }
   status_.state = !listing_error.empty() ? "failed" : files_.doubtful() ? "degraded" : "current";
   sink_(std::move(*update));
+}
+
+// What came up during a reading.
+void FileSource::idle() {
+  if (!running_) return;  // the sink may have stopped us
+  if (undecided_ && files_.forget_vanished(*std::exchange(undecided_, std::nullopt))) again_ = true;
+  if (!std::exchange(again_, false)) return;
+  if (std::exchange(whatever_, false)) return read_all(true);
+  settle();
 }
 
 }  // namespace holdfast

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file source: watches a file or a directory and says what it lists. The I/O around FileSet.
+// Files are read, and what changed in them is parsed, on a thread beside the loop, one reading at a
+// time; the loop gets finished values. While one is in progress the FileSet is the thread's.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -9,7 +11,9 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "agent/config/config.h"
 #include "agent/sources/file/file_set.h"
@@ -32,7 +36,16 @@ class FileSource : public Source {
  private:
   template <class Act>
   auto while_running(Act act);
+  struct Contents {
+    FileTexts files;
+    std::string listing_error;
+  };
+  template <class Work, class Then>
+  void beside(Work work, Then then);
   void read_all(bool whatever = false);  // true: also while a file is being written
+  void understand(Contents contents);
+  void tell(std::optional<SourceUpdate> update, const std::string& listing_error);
+  void idle();
   void watch();
   void wait_for_event();
   struct Seen {
@@ -43,8 +56,8 @@ class FileSource : public Source {
   bool is_ours(const std::filesystem::path& path) const;
   void settle();
   void rescan_later();
-  std::map<std::string, Result<std::string>> read_files(std::string& listing_error) const;
 
+  boost::asio::io_context& loop_;
   std::string name_;
   FileSourceConfig config_;
   FileSet files_;
@@ -54,8 +67,11 @@ class FileSource : public Source {
   std::map<int, std::filesystem::path> watched_;  // by watch descriptor
   std::set<std::filesystem::path> being_written_;
   bool settling_ = false;
+  bool again_ = false, whatever_ = false;           // read once more after this reading; so
+  std::optional<std::set<std::string>> undecided_;  // told while the thread had the FileSet
   std::shared_ptr<bool> running_;  // handlers hold it weakly: none acts after stop() or the end
   SourceStatus status_;
+  std::jthread worker_;  // joinable: a reading is in progress. Last: it ends before all else
 };
 
 }  // namespace holdfast

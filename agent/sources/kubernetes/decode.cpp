@@ -108,6 +108,11 @@ struct Decoder {
 
 }  // namespace
 
+std::optional<std::string> kind_of_items(const Value& document) {
+  const Value* kind = document.find("kind");
+  return kind && kind->type == Value::Type::string ? list_of(kind->text) : std::nullopt;
+}
+
 void decode(const Value& document, const std::string& file, Objects& into,
             std::vector<Problem>& problems, const std::string& implied_kind) {
   const std::size_t services = into.services.size(), slices = into.slices.size(),

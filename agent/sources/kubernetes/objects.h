@@ -101,6 +101,9 @@ struct Objects {
 void decode(const Value& document, const std::string& file, Objects& into,
             std::vector<Problem>& problems, const std::string& implied_kind = "");
 
+// Of a List: the kind that its items may leave out, or "". nullopt: it is none.
+std::optional<std::string> kind_of_items(const Value& document);
+
 struct NodeContext {
   // This node: internalTrafficPolicy Local, and the Node whose addresses NodePorts are served at.
   std::string name;

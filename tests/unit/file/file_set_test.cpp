@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/file/catalogs.h"
 
 namespace holdfast {
@@ -312,6 +314,81 @@ TEST(Duplicates, OfTwoFilesAreReportedAndTheFirstIsUsed) {
   EXPECT_THAT(update.problems, SizeIs(2));
   EXPECT_EQ(update.problems.at(0).file, "b.yaml");
   EXPECT_EQ(set.told.endpoints("song"), 2u);
+}
+
+TEST(Duplicates, TheOtherIsUsedWhenTheFirstIsTakenOut) {
+  Set set;
+  const std::string other = test::slice("song", "10.1.0.9");
+  set.observe({{"a.yaml", kSong}, {"b.yaml", other + kImage}});
+  EXPECT_EQ(set.told.endpoints("song"), 2u);
+  SourceUpdate update =
+      set.observe({{"a.yaml", test::service("song", "10.96.0.10")}, {"b.yaml", other + kImage}});
+  EXPECT_EQ(set.told.endpoints("song"), 1u);
+  EXPECT_THAT(update.problems, IsEmpty());
+  update = set.observe({{"a.yaml", "# word\n" + kSong}, {"b.yaml", other + kImage}});
+  EXPECT_EQ(set.told.endpoints("song"), 2u);
+  ASSERT_THAT(update.problems, SizeIs(1));
+  EXPECT_EQ(
+      update.problems[0].to_string(),
+      "b.yaml:1:1: EndpointSlice default/song-1: is in a.yaml already, at line 7; that one is "
+      "used");
+  set.observe({{"b.yaml", other + kImage}});
+  EXPECT_EQ(set.told.endpoints("song"), 0u) << "its Service vanished with its file";
+  set.observe({{"a.yaml", test::service("song", "10.96.0.10")}, {"b.yaml", other + kImage}});
+  EXPECT_EQ(set.told.endpoints("song"), 1u);
+}
+
+// Documents from which files are made up, some of them twice, some at odds with each other.
+const std::vector<std::string> kDocuments = {
+    test::service("song", "10.96.0.10"),
+    test::service("song", "10.96.0.20"),
+    test::service("image", "10.96.0.11"),
+    test::slice("song", "10.1.0.1, 10.1.0.2"),
+    test::slice("song", "10.1.0.3"),
+    test::slice("image", "10.96.0.10"),  // a loop while the song's port is 8080
+    "apiVersion: v1\nkind: Service\nmetadata: {name: loop, annotations: {holdfast.io/x: ''}}\n"
+    "spec: {clusterIP: 10.96.0.10, ports: [{port: 8080}]}\n---\n",
+    "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, "
+    "address: 10.0.0.1}]}\n---\n",
+    "apiVersion: v1\nkind: Service\nmetadata: {name: outside}\nspec: {clusterIP: 10.96.0.30, "
+    "ports: "
+    "[{port: 80, nodePort: 30080}]}\n---\n",
+    "# a word\n"};
+
+// Whatever files were before: what is told of them now is what a new life would tell.
+RC_GTEST_PROP(AnyHistory, ComesToWhatAnewReadingSays, ()) {
+  const auto any_file =
+      rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kDocuments));
+  FileSet set("file", "n1");
+  std::map<ServiceKey, ServicePtr> now;
+  const auto take = [](const SourceUpdate& update, std::map<ServiceKey, ServicePtr>& into) {
+    for (const ServiceChange& change : update.changes) {
+      if (change.now)
+        into[change.key] = change.now;
+      else
+        into.erase(change.key);
+    }
+    auto problems = update.problems;
+    std::sort(problems.begin(), problems.end());
+    return problems;
+  };
+  std::vector<Problem> told;
+  const int steps = *rc::gen::inRange(1, 6);
+  Files files;
+  for (int step = 0; step < steps; ++step) {
+    files.clear();
+    for (const char* name : {"a.yaml", "b.yaml"}) {
+      std::string text = "apiVersion: v1\nkind: Other\n---\n";  // never empty
+      for (const std::string& document : *any_file) text += document;
+      files.emplace(name, text);
+    }
+    if (const auto update = set.observe(files, "")) told = take(*update, now);
+  }
+  std::map<ServiceKey, ServicePtr> anew;
+  const auto problems = take(*FileSet("file", "n1").observe(files, ""), anew);
+  RC_ASSERT(told == problems);
+  RC_ASSERT(now.size() == anew.size());
+  for (const auto& [key, service] : anew) RC_ASSERT(now.contains(key) && *now[key] == *service);
 }
 
 // Whatever becomes of one file, the other's service is never touched.
