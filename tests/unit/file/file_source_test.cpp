@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -236,6 +237,24 @@ TEST_F(Source, AFileBesideThatIsNoCatalogMayBeWrittenForEver) {
   beside << "words" << std::flush;
   write(directory_ / "a.yaml", kOne);
   ASSERT_TRUE(until_endpoints("song", 1));
+}
+
+// Read on the loop, it would turn once or twice meanwhile.
+TEST_F(Source, TheLoopTurnsWhileALargeFileIsParsed) {
+  std::string text;
+  for (int one = 0; one < 2000; ++one)
+    text += test::service("other" + std::to_string(one),
+                          "10.97." + std::to_string(one / 250) + "." + std::to_string(one % 250));
+  write(directory_ / "a.yaml", text + kSong);
+  start(directory_);
+  int turns = 0;
+  std::function<void()> turn = [&] {
+    ++turns;
+    if (updates_ == 0) boost::asio::post(loop_, turn);
+  };
+  turn();
+  ASSERT_TRUE(until_endpoints("song", 2));
+  EXPECT_GT(turns, 1000);
 }
 
 TEST_F(Source, SaysNothingAfterStopNorAfterItsEnd) {
