@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,12 @@ class Dataplane {
   virtual Result<> grow(const Capacity& room) = 0;
   // Reads the maps by system call, never through the writer's own mmap.
   virtual Result<Image> observe() = 0;
+  // The same in parts. Elements [first, first + count) as far as there is room for them, and the
+  // vectors of the image begin with `first`.
+  virtual Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) = 0;
+  // A cursor of "" begins. What changes between two pages may be missed, or be on both.
+  virtual Result<FrontendPage> frontends(const std::string& cursor) = 0;
+  virtual Result<std::optional<std::uint32_t>> frontend(const hf_frontend_key& key) = 0;
   // Performs the operations in order; stops at the first failure, and says which.
   virtual Result<> apply(const Diff& diff) = 0;
   virtual Result<hf_endpoint_stats> stats(std::uint32_t endpoint) = 0;

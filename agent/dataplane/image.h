@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -68,6 +69,16 @@ struct Image {
   std::string text(hf_string_ref ref) const { return std::string(view(ref)); }
 };
 
+// The arrays by what their elements are of; `endpoints` and `slots` are two arrays each, with their
+// names and infos.
+enum class Part { strings, service_names, pool_names, endpoints, slots, pools, meta };
+
+struct FrontendPage {
+  std::vector<std::pair<hf_frontend_key, std::uint32_t>> frontends;
+  std::string cursor;  // where the next page begins
+  bool last = false;
+};
+
 // What the stats of a set made after `before` begin with: no counts, only what was seen last.
 std::vector<hf_endpoint_stats> begin_stats(const Image& before);
 // The counters of `before`'s stats, taken into the bases of `after`'s names, so that counters which
@@ -101,7 +112,9 @@ struct PutEndpointName {  // node or zone changed: no program reads it
 struct RetireEndpoint {  // incarnation = 0, nothing else
   std::uint32_t id = 0;
 };
-struct PutSlots {  // slots and slot_info from `first` on; the range is not in use
+// Slots and slot_info from `first` on. The range is not in use; or each slot of it that is gets
+// another endpoint of its own pool, by a store of one word.
+struct PutSlots {
   std::uint32_t first = 0;
   std::vector<std::uint32_t> slots;
   std::vector<std::uint32_t> infos;
@@ -114,7 +127,9 @@ struct InsertFrontend {
   hf_frontend_key key{};
   std::uint32_t word = 0;
 };
-struct UpdateFrontend {  // in place: the old element is recycled, so a Grace must follow
+// In place, by a store of one word; where the dataplane cannot, by another element, and then a
+// grace period is part of the operation: the old element is recycled.
+struct UpdateFrontend {
   hf_frontend_key key{};
   std::uint32_t word = 0;
 };

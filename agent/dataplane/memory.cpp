@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dataplane/memory.h"
 
+#include <algorithm>
+
 #include "agent/dataplane/apply.h"
 
 namespace holdfast {
@@ -17,6 +19,51 @@ Result<> MemoryDataplane::apply(const Diff& diff) {
     if (watcher_) watcher_(operation, image_);
   }
   return {};
+}
+
+Result<Image> MemoryDataplane::observe(Part part, std::uint32_t first, std::uint32_t count) {
+  Image image;
+  const auto cut = [&](const auto& from, auto& into, std::size_t unit = 1) {
+    const std::size_t begin = std::min(from.size(), first * unit);
+    const std::size_t end = std::min(from.size(), (std::size_t{first} + count) * unit);
+    into.assign(from.begin() + static_cast<std::ptrdiff_t>(begin),
+                from.begin() + static_cast<std::ptrdiff_t>(end));
+  };
+  if (part == Part::strings) cut(image_.strings, image.strings, HF_STRING_CELL);
+  if (part == Part::service_names) cut(image_.service_names, image.service_names);
+  if (part == Part::pool_names) cut(image_.pool_names, image.pool_names);
+  if (part == Part::pools) cut(image_.pools, image.pools);
+  if (part == Part::meta) image.meta = image_.meta;
+  if (part == Part::endpoints) {
+    cut(image_.endpoints, image.endpoints);
+    cut(image_.endpoint_names, image.endpoint_names);
+  }
+  if (part == Part::slots) {
+    cut(image_.slots, image.slots);
+    cut(image_.slot_info, image.slot_info);
+  }
+  return image;
+}
+
+// Small pages, so that tests turn many.
+Result<FrontendPage> MemoryDataplane::frontends(const std::string& cursor) {
+  constexpr std::size_t kPage = 2;
+  const std::size_t first = cursor.empty() ? 0 : std::stoul(cursor);
+  FrontendPage page;
+  std::size_t at = 0;
+  for (const auto& one : image_.frontends) {
+    if (at >= first && at < first + kPage) page.frontends.emplace_back(one);
+    ++at;
+  }
+  page.cursor = std::to_string(first + kPage);
+  page.last = first + kPage >= at;
+  return page;
+}
+
+Result<std::optional<std::uint32_t>> MemoryDataplane::frontend(const hf_frontend_key& key) {
+  const auto found = image_.frontends.find(key);
+  if (found == image_.frontends.end()) return std::nullopt;
+  return found->second;
 }
 
 Result<> MemoryDataplane::grow(const Capacity& room) {
@@ -44,6 +91,16 @@ bool FaultyDataplane::strikes() {
 Result<Image> FaultyDataplane::observe() {
   if (strikes()) return fail(Errc::unavailable, "observe: a fault on purpose");
   return inner_.observe();
+}
+
+Result<Image> FaultyDataplane::observe(Part part, std::uint32_t first, std::uint32_t count) {
+  if (strikes()) return fail(Errc::unavailable, "observe: a fault on purpose");
+  return inner_.observe(part, first, count);
+}
+
+Result<FrontendPage> FaultyDataplane::frontends(const std::string& cursor) {
+  if (strikes()) return fail(Errc::unavailable, "frontends: a fault on purpose");
+  return inner_.frontends(cursor);
 }
 
 Result<> FaultyDataplane::grow(const Capacity& room) {

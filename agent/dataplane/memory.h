@@ -18,6 +18,9 @@ class MemoryDataplane : public Dataplane {
   std::uint32_t set() const override { return set_; }
   Result<> grow(const Capacity& room) override;
   Result<Image> observe() override { return image_; }
+  Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) override;
+  Result<FrontendPage> frontends(const std::string& cursor) override;
+  Result<std::optional<std::uint32_t>> frontend(const hf_frontend_key& key) override;
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
   Result<std::vector<CounterValue>> counters() override { return std::vector<CounterValue>{}; }
@@ -47,6 +50,11 @@ class FaultyDataplane : public Dataplane {
   std::uint32_t set() const override { return inner_.set(); }
   Result<> grow(const Capacity& room) override;
   Result<Image> observe() override;
+  Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) override;
+  Result<FrontendPage> frontends(const std::string& cursor) override;
+  Result<std::optional<std::uint32_t>> frontend(const hf_frontend_key& key) override {
+    return inner_.frontend(key);
+  }
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override {
     return inner_.stats(endpoint);

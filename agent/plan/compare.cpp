@@ -40,6 +40,7 @@ std::string text(const hf_endpoint& endpoint) {
       endpoint.incarnation);
 }
 
+// "pool 7 (default/song)", without the name where only a part was read.
 std::string pool_text(const Image& image, std::uint32_t id) {
   const hf_service_name& name = at(image.service_names, at(image.pool_names, id).service);
   return fmt::format("pool {} ({}/{})", id, image.text(name.name_space), image.text(name.name));
@@ -51,9 +52,13 @@ using Ops = std::vector<Op>;
 // names it, and the reverse for what should not be there.
 struct Walk {
   Walk(const Image& should, const Image& is) : desired(should), actual(is) {}
+  // Of one part, see compare_part.
+  Walk(const Image& should, const Image& is, std::uint32_t begin, std::uint32_t count)
+      : desired(should), actual(is), base(begin), end(std::size_t{begin} + count) {}
 
   const Image& desired;
   const Image& actual;
+  std::size_t base = 0, end = ~std::size_t{0};
   std::vector<Difference> found;
   Ops texts, names, endpoints, slots, pools, inserts, updates, deletes, zeroed, retired, meta;
   std::set<std::uint32_t> seen_cells;
@@ -62,7 +67,19 @@ struct Walk {
     found.push_back({map, std::move(key), std::move(want), std::move(have)});
   }
 
+  bool whole() const { return end == ~std::size_t{0}; }
+  template <class T>
+  const T& have_at(const std::vector<T>& elements, std::size_t id) const {
+    return at(elements, id - base);
+  }
+  // Element 0 is none.
+  std::size_t begin() const { return std::max<std::size_t>(base, 1); }
+  std::size_t last(std::size_t wanted, std::size_t found_of) const {
+    return std::min(end, std::max(wanted, base + found_of));
+  }
+
   void compare_text(hf_string_ref ref) {
+    if (!whole()) return;
     if (ref.length == 0 || !seen_cells.insert(ref.cell).second) return;
     const std::string want = desired.text(ref);
     if (want == actual.view(ref)) return;
@@ -71,12 +88,12 @@ struct Walk {
   }
 
   void compare_endpoints() {
-    const std::size_t count = std::max(desired.endpoints.size(), actual.endpoints.size());
-    for (std::uint32_t id = 1; id < count; ++id) {
-      const hf_endpoint &want = at(desired.endpoints, id), &have = at(actual.endpoints, id);
+    const std::size_t count = last(desired.endpoints.size(), actual.endpoints.size());
+    for (auto id = static_cast<std::uint32_t>(begin()); id < count; ++id) {
+      const hf_endpoint &want = at(desired.endpoints, id), &have = have_at(actual.endpoints, id);
       if (want.incarnation == 0 && have.incarnation == 0) continue;
       const hf_endpoint_name& name = at(desired.endpoint_names, id);
-      const hf_endpoint_name& named = at(actual.endpoint_names, id);
+      const hf_endpoint_name& named = have_at(actual.endpoint_names, id);
       if (!same(want, have)) {
         differ("endpoints", std::to_string(id), text(want), text(have));
         if (want.incarnation == 0) {
@@ -118,12 +135,49 @@ struct Walk {
   }
 
   void compare_pools() {
-    const std::size_t count = std::max(desired.pools.size(), actual.pools.size());
-    for (std::uint32_t id = 1; id < count; ++id) {
-      const hf_pool &want = at(desired.pools, id), &have = at(actual.pools, id);
+    const std::size_t count = last(desired.pools.size(), actual.pools.size());
+    for (auto id = static_cast<std::uint32_t>(begin()); id < count; ++id) {
+      const hf_pool &want = at(desired.pools, id), &have = have_at(actual.pools, id);
       if (same(want, have)) continue;
       differ("pools", pool_text(want.word ? desired : actual, id), text(want), text(have));
       (want.word ? pools : zeroed).emplace_back(op::StorePool{id, want});
+    }
+  }
+
+  // Word by word; each run of wrong ones is one difference.
+  void compare_slot_words() {
+    const std::size_t count = last(desired.slots.size(), actual.slots.size());
+    const auto wrong = [this](std::size_t slot) {
+      return at(desired.slots, slot) != have_at(actual.slots, slot) ||
+             at(desired.slot_info, slot) != have_at(actual.slot_info, slot);
+    };
+    for (std::size_t slot = begin(); slot < count; ++slot) {
+      if (!wrong(slot)) continue;
+      op::PutSlots put{static_cast<std::uint32_t>(slot), {}, {}};
+      for (; slot < count && wrong(slot); ++slot) {
+        put.slots.push_back(at(desired.slots, slot));
+        put.infos.push_back(at(desired.slot_info, slot));
+      }
+      differ("slots", std::to_string(put.first), fmt::format("{} slots", put.slots.size()), "");
+      slots.emplace_back(std::move(put));
+    }
+  }
+
+  void compare_cells() {
+    const auto cell_of = [](const std::string& heap, std::size_t cell) {
+      const std::size_t at = cell * HF_STRING_CELL;
+      std::string bytes = at < heap.size() ? heap.substr(at, HF_STRING_CELL) : std::string();
+      bytes.resize(HF_STRING_CELL);
+      return bytes;
+    };
+    const std::size_t count = last(desired.strings.size() / HF_STRING_CELL,
+                                   (actual.strings.size() + HF_STRING_CELL - 1) / HF_STRING_CELL);
+    for (std::size_t cell = begin(); cell < count; ++cell) {
+      const std::string want = cell_of(desired.strings, cell);
+      const std::string have = cell_of(actual.strings, cell - base);
+      if (want == have) continue;
+      differ("strings", std::to_string(cell), want, have);
+      texts.emplace_back(op::PutString{static_cast<std::uint32_t>(cell), want});
     }
   }
 
@@ -138,7 +192,6 @@ struct Walk {
         inserts.emplace_back(op::InsertFrontend{key, word});
       } else {
         updates.emplace_back(op::UpdateFrontend{key, word});
-        updates.emplace_back(op::Grace{});
       }
     }
     for (const auto& [key, word] : actual.frontends) {
@@ -149,10 +202,10 @@ struct Walk {
   }
 
   void compare_services() {
-    const std::size_t count = std::max(desired.service_names.size(), actual.service_names.size());
-    for (std::uint32_t id = 1; id < count; ++id) {
+    const std::size_t count = last(desired.service_names.size(), actual.service_names.size());
+    for (auto id = static_cast<std::uint32_t>(begin()); id < count; ++id) {
       const hf_service_name& want = at(desired.service_names, id);
-      const hf_service_name& have = at(actual.service_names, id);
+      const hf_service_name& have = have_at(actual.service_names, id);
       if (!same(want, have)) {
         differ("service_names", std::to_string(id), desired.text(want.name),
                actual.text(have.name));
@@ -163,9 +216,9 @@ struct Walk {
   }
 
   void compare_pool_names() {
-    const std::size_t count = std::max(desired.pool_names.size(), actual.pool_names.size());
-    for (std::uint32_t id = 1; id < count; ++id) {
-      const hf_pool_name &want = at(desired.pool_names, id), &have = at(actual.pool_names, id);
+    const std::size_t count = last(desired.pool_names.size(), actual.pool_names.size());
+    for (auto id = static_cast<std::uint32_t>(begin()); id < count; ++id) {
+      const hf_pool_name &want = at(desired.pool_names, id), &have = have_at(actual.pool_names, id);
       if (!same(want, have)) {
         differ("pool_names", std::to_string(id), std::to_string(want.service),
                std::to_string(have.service));
@@ -191,7 +244,7 @@ struct Walk {
                      &zeroed, &retired, &meta}) {
       std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
       const bool unpublished =
-          ops == &pools || ops == &deletes || ops == &zeroed || ops == &retired;
+          ops == &pools || ops == &updates || ops == &deletes || ops == &zeroed || ops == &retired;
       if (unpublished && !ops->empty()) diff.ops.emplace_back(op::Grace{});
     }
     return diff;
@@ -211,6 +264,19 @@ Walk walk(const Image& desired, const Image& actual) {
 }
 
 }  // namespace
+
+Found compare_part(const Image& desired, const Image& actual, Part part, std::uint32_t first,
+                   std::uint32_t count) {
+  Walk walk(desired, actual, first, count);
+  if (part == Part::strings) walk.compare_cells();
+  if (part == Part::service_names) walk.compare_services();
+  if (part == Part::pool_names) walk.compare_pool_names();
+  if (part == Part::endpoints) walk.compare_endpoints();
+  if (part == Part::slots) walk.compare_slot_words();
+  if (part == Part::pools) walk.compare_pools();
+  if (part == Part::meta) walk.compare_meta();
+  return {walk.found.size(), walk.found.empty() ? Diff{} : walk.mend()};
+}
 
 std::vector<Difference> compare(const Image& desired, const Image& actual) {
   return walk(desired, actual).found;

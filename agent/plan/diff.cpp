@@ -4,7 +4,6 @@
 #include <algorithm>
 
 namespace holdfast {
-namespace {
 
 hf_frontend_key abi_key(const Frontend& frontend, Protocol protocol) {
   hf_frontend_key key{};
@@ -13,6 +12,8 @@ hf_frontend_key abi_key(const Frontend& frontend, Protocol protocol) {
   key.protocol = static_cast<__u8>(protocol);
   return key;
 }
+
+namespace {
 
 std::uint32_t word_of(const Frontend& frontend, std::uint32_t pool) {
   return hf_frontend_word(pool, static_cast<std::uint32_t>(frontend.kind),
@@ -34,7 +35,6 @@ FrontendMap wanted_frontends(std::vector<ServicePlan>& plans) {
   return wanted;
 }
 
-// An update in place frees an element, so a grace period follows each.
 bool put_frontend(const Planner::State& state, const hf_frontend_key& key, std::uint32_t word,
                   Sections& sections) {
   const auto now = state.shadow.frontends.find(key);
@@ -42,7 +42,6 @@ bool put_frontend(const Planner::State& state, const hf_frontend_key& key, std::
     sections.inserts.emplace_back(op::InsertFrontend{key, word});
   } else if (now->second != word) {
     sections.updates.emplace_back(op::UpdateFrontend{key, word});
-    sections.updates.emplace_back(op::Grace{});
   } else {
     return false;
   }
@@ -132,20 +131,25 @@ void stray_ops(const Planner::State& state, Sections& sections) {
 // each kind of thing that a running program may have reached through the kind before it.
 Diff assemble(Sections& sections, std::uint64_t generation) {
   Diff diff;
-  const bool unpublished = !sections.deletes.empty() || !sections.released_slots.empty() ||
+  // Who still goes by an address's former pool has ended before that one empties: in this diff, or
+  // in the next.
+  const bool moved = !sections.updates.empty();
+  const bool empties = moved && !sections.emptied.empty();
+  const bool unpublished = moved || !sections.deletes.empty() || !sections.released_slots.empty() ||
                            !sections.released_pools.empty();
   std::vector<Op>* const following[] = {&sections.slots,   &sections.pools,   &sections.inserts,
                                         &sections.updates, &sections.emptied, &sections.deletes,
                                         &sections.zeroed,  &sections.cleared};
   diff.ops = std::move(sections.names);
-  std::size_t count = diff.ops.size() + 3;
+  std::size_t count = diff.ops.size() + 4;
   for (const auto* ops : following) count += ops->size();
   diff.ops.reserve(count);
   for (auto* ops : following) {
     std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
     if (ops == &sections.deletes) diff.switched = diff.ops.size();
-    const bool grace =
-        ops == &sections.deletes ? unpublished : ops == &sections.zeroed && !ops->empty();
+    const bool grace = (ops == &sections.updates && empties) ||
+                       (ops == &sections.deletes && unpublished) ||
+                       (ops == &sections.zeroed && !ops->empty());
     if (grace) diff.ops.emplace_back(op::Grace{});
     *ops = {};
   }

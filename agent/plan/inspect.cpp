@@ -5,7 +5,6 @@
 #include <map>
 
 namespace holdfast {
-namespace {
 
 Endpoint endpoint_of(const Image& image, std::uint32_t id) {
   const hf_endpoint& value = image.endpoints[id];
@@ -20,6 +19,8 @@ Endpoint endpoint_of(const Image& image, std::uint32_t id) {
   }
   return endpoint;
 }
+
+namespace {
 
 std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, std::uint32_t length,
                                      Protocol protocol) {

@@ -55,6 +55,9 @@ struct EndpointTotals {  // of one endpoint id, over all services
 std::vector<ServiceView> services_of(const Image& image);      // sorted by key
 std::vector<EndpointTotals> endpoints_of(const Image& image);  // sorted by address, port, protocol
 
+// Where and who an endpoint id is; of its state in a pool it says nothing.
+Endpoint endpoint_of(const Image& image, std::uint32_t id);
+
 // What was counted of this incarnation of an endpoint.
 hf_endpoint_stats since_base(const hf_endpoint_stats& stats, const hf_endpoint_name& name);
 
@@ -71,6 +74,14 @@ struct Difference {
 
 // Only what matters to a reader: parts in use in either. Stats are not compared.
 std::vector<Difference> compare(const Image& desired, const Image& actual);
+// Of one part: the elements [first, first + count), with which the vectors of `actual` begin. All
+// of them count, in use or not, save of what is free in `endpoints`.
+struct Found {
+  std::size_t differences = 0;
+  Diff repair;
+};
+Found compare_part(const Image& desired, const Image& actual, Part part, std::uint32_t first,
+                   std::uint32_t count);
 // The operations that make `actual` equal `desired`, in an order that never misroutes.
 Diff repair(const Image& desired, const Image& actual);
 

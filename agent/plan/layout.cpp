@@ -27,8 +27,11 @@ hf_member_state state_of(const Endpoint& endpoint, bool picked) {
 
 std::uint64_t most_slots(std::size_t endpoints, Precision precision) {
   constexpr std::uint64_t kFine = 16, kCoarse = 4, kSmallPool = 4096;
-  if (precision == Precision::coarse) return kCoarse * endpoints;
-  return std::max(kSmallPool, kFine * endpoints);
+  if (precision == Precision::even) return endpoints;
+  const std::uint64_t wanted = precision == Precision::coarse
+                                   ? kCoarse * endpoints
+                                   : std::max(kSmallPool, kFine * endpoints);
+  return std::max<std::uint64_t>(endpoints, std::min<std::uint64_t>(wanted, HF_POOL_COUNT_MASK));
 }
 
 // Weights in lowest terms, scaled down where they would need too many slots; never below one.

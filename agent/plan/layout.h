@@ -16,9 +16,11 @@ struct SlotLayout {
 };
 
 // How exactly uneven weights are kept: fine needs up to max(4096, 16 an endpoint) slots, coarse
-// (where the map has no room for fine) up to 4 an endpoint. Each endpoint has one at least, even
-// where that is more than its share.
-enum class Precision { fine, coarse };
+// (where the map has no room for fine) up to 4 an endpoint, even (where a service must shrink, and
+// there is hardly any room) one. Each endpoint has one at least, also where that is more than its
+// share. A pool word counts HF_POOL_COUNT_MASK slots: more members than that are the caller's to
+// refuse.
+enum class Precision { fine, coarse, even };
 
 // Weights become repeats. Every endpoint is listed, those that are not picked() in the tail.
 SlotLayout lay_out(const Pool& pool, Precision precision = Precision::fine);

@@ -119,10 +119,6 @@ void expect(Planner::State& state, const Generation& generation, Sections& secti
   sections.names.reserve(endpoints + others + others / 8);  // and texts of endpoints
 }
 
-bool idle(const hf_endpoint_stats& stats, const hf_endpoint_name& base) {
-  return stats.connects - base.base_connects == stats.closes - base.base_closes;
-}
-
 }  // namespace
 
 Result<Diff> Planner::plan(const Generation& generation) {
@@ -137,11 +133,16 @@ Result<Diff> Planner::plan(const Generation& generation) {
     plans.push_back(reservation.service(change, generation.number));
   }
   frontend_ops(state, plans, sections);
-  reservation.frontends(sections.inserts.size());
+  reservation.set_inserts(sections.inserts.size());
   if (auto settled = reservation.settle(); !settled) return tl::unexpected(settled.error());
+  return conclude(state, plans, sections, generation.number);
+}
+
+Diff conclude(Planner::State& state, std::vector<ServicePlan>& plans, Sections& sections,
+              std::uint64_t generation) {
   for (const ServicePlan& service : plans) service_ops(state, service, sections);
   stray_ops(state, sections);
-  Diff diff = assemble(sections, generation.number);
+  Diff diff = assemble(sections, generation);
   commit(state, plans, sections, diff);
   return diff;
 }
@@ -153,36 +154,6 @@ std::vector<ServiceKey> Planner::strangers(
     if (service.source == source && !keep(key)) result.push_back(key);
   }
   return result;
-}
-
-Diff Planner::collect(const StatsOf& stats) {
-  State& state = *state_;
-  Diff diff;
-  std::vector<std::uint32_t> retired;
-  for (const std::uint32_t id : state.draining) {
-    const auto now = stats(id);
-    if (!now || !idle(*now, state.shadow.endpoint_names[id])) continue;
-    retired.push_back(id);
-    state.resting[id] = *now;
-    diff.ops.emplace_back(op::RetireEndpoint{id});
-  }
-  if (retired.empty()) return diff;
-  diff.ops.emplace_back(op::Grace{});
-  for (const std::uint32_t id : retired) {
-    state.draining.erase(id);
-    const hf_endpoint_name& name = state.shadow.endpoint_names[id];
-    const auto known = state.endpoint_by_key.find(key_of(state.shadow.endpoints[id], name));
-    if (known != state.endpoint_by_key.end() && known->second == id)
-      state.endpoint_by_key.erase(known);
-    state.strings.drop(name.node);
-    state.strings.drop(name.zone);
-    state.endpoint_ids.free(id, 1);
-    hf_endpoint_name last{};
-    last.incarnation = name.incarnation;
-    diff.ops.emplace_back(op::PutEndpointName{id, last});
-  }
-  for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
-  return diff;
 }
 
 std::optional<std::uint32_t> Planner::id_of(const IpAddress& address, std::uint16_t port,

@@ -3,12 +3,11 @@
 //
 // The planner is the allocator of ids, slots and strings, and can be rebuilt from an image, so ids
 // stay 1:1 over a restart. Its order of operations: names, endpoints, slots, pool words, frontends
-// inserted, updated (a grace period each), words of pools that become empty, frontends deleted; a
-// grace period; words of pools that are gone; a
-// grace period; their names. Then ids and slots are free. Only TCP pools with a frontend are
-// programmed, since the datapath serves no others.
-// After a diff fails half-way the planner is thrown away and adopted anew from what the maps hold,
-// read after a grace period: a range of slots that no word names is taken for free.
+// inserted, moved, words of pools that become empty (a grace period after moves), frontends
+// deleted; a grace period; words of pools that are gone; a grace period; their names. Then ids and
+// slots are free. Only TCP pools with a frontend are programmed, since the datapath serves no
+// others. After a diff fails half-way the planner is thrown away and adopted anew from what the
+// maps hold, read after a grace period: a range of slots that no word names is taken for free.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +33,20 @@ struct Usage {  // same units as Capacity, element 0 not counted
   std::uint32_t draining = 0;  // endpoints out of every pool that wait for in-flight 0
 };
 
+struct Unfit {  // a service that is not in the maps as it should be, for lack of room
+  ServiceKey key;
+  std::string lacking;  // which maps are full, needed and capacity
+};
+
+struct Fitted {
+  Diff diff;
+  std::vector<Unfit> unfit;
+  // So many draining endpoints, retired early, would make room for some of it.
+  std::uint32_t retire = 0;
+  bool released = false;  // the diff gives something back
+  bool bridged = false;   // an endpoint that should have left serves until another is there
+};
+
 class Planner {
  public:
   // An empty image is a fresh start. Errors: incompatible (an image that contradicts itself).
@@ -47,6 +60,13 @@ class Planner {
   Result<Diff> plan(const Generation& generation);
   // Of the last plan that did not fit: the capacity that it needs at least.
   const Capacity& needed() const;
+  // What fits of a generation that does not, service by service, the smaller first. Removals always
+  // do. Of a service that is in the maps and does not fit in its new form the pools stay, what left
+  // them leaves, and endpoints that are new come as far as there is room; its new ports and
+  // addresses wait. One that is new waits whole. `bridge`: where none would be left to pick
+  // although the new form has some, one that should have left is picked until the next plan. What
+  // leaves is room for the next plan, not for this one.
+  Fitted fit(const Generation& generation, bool bridge);
 
   // Services in the maps under `source` that are not in `keep` (rule 9: only after that source
   // has said all it knows in this life).
@@ -54,9 +74,13 @@ class Planner {
                                     const std::function<bool(const ServiceKey&)>& keep) const;
 
   // Retires draining endpoints with nothing in flight; their ids are free after the diff. nullopt:
-  // not known, and so not idle.
+  // not known, and so not idle. `least`: so many are retired, also while connections are open; the
+  // fewest first. Those connections go on, and are of no endpoint any more.
   using StatsOf = std::function<std::optional<hf_endpoint_stats>(std::uint32_t)>;
-  Diff collect(const StatsOf& stats);
+  Diff collect(const StatsOf& stats, std::size_t least = 0);
+  // After that diff: how many it retired early. Their counts are read again, since connections may
+  // have ended until they were retired.
+  std::size_t settle_early(const StatsOf& stats);
   bool draining() const;
 
   std::optional<std::uint32_t> id_of(const IpAddress& address, std::uint16_t port,

@@ -65,12 +65,23 @@ struct Planner::State {
   std::vector<EndpointUse> uses;  // by endpoint id
   std::unordered_set<std::uint32_t> draining;
   std::unordered_map<std::uint32_t, hf_endpoint_stats> resting;  // stats of ids given back
+  std::vector<std::uint32_t> early;  // retired by the last collection with connections open
   // In the maps, of no known service: removed by the next plan. Until then their ids are taken.
   std::vector<hf_frontend_key> stray_frontends;
   std::vector<PoolRecord> stray_pools;
   std::uint32_t plans = 0;
   Image shadow;  // what the maps hold when every diff has been applied
 };
+
+template <class T>
+bool same(const T& a, const T& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+// Only what the datapath serves is programmed.
+inline bool programmed(const Pool& pool) {
+  return pool.protocol == Protocol::tcp && !pool.frontends.empty();
+}
 
 // The endpoints that a range of slots names, each once.
 std::vector<std::uint32_t> members_of(const Image& image, const PoolRecord& pool);
@@ -107,5 +118,9 @@ struct Sections {
   std::vector<std::uint32_t> released_pools, released_services;
   std::vector<hf_string_ref> released_strings;
 };
+
+// Books what was reserved as done, and makes the diff.
+Diff conclude(Planner::State& state, std::vector<ServicePlan>& plans, Sections& sections,
+              std::uint64_t generation);
 
 }  // namespace holdfast

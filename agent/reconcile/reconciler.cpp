@@ -5,6 +5,14 @@
 #include <set>
 
 namespace holdfast {
+namespace {
+
+bool below(const Usage& now, const Usage& then) {
+  return now.frontends < then.frontends || now.services < then.services || now.pools < then.pools ||
+         now.slots < then.slots || now.endpoints < then.endpoints || now.strings < then.strings;
+}
+
+}  // namespace
 
 Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything)
     : dataplane_(dataplane), everything_(std::move(everything)) {}
@@ -39,9 +47,13 @@ Result<Diff> Reconciler::plan(const Generation& generation) {
   for (;;) {
     auto diff = planner_->plan(generation);
     if (diff || diff.error().code != Errc::exhausted) return diff;
-    if (auto larger = grow(); !larger) {
-      return fail(larger.error().code, diff.error().what + "; " + larger.error().what);
-    }
+    if (!growth_failed_.empty()) return fail(Errc::exhausted, diff.error().what + growth_failed_);
+    const auto larger = grow();
+    if (larger) continue;
+    if (!replan_) return fail(Errc::exhausted, diff.error().what + "; " + larger.error().what);
+    growth_failed_ = "; " + larger.error().what;
+    if (auto adopted = readopt(); !adopted) return tl::unexpected(adopted.error());
+    replan_ = false;
   }
 }
 
@@ -85,31 +97,46 @@ Result<> Reconciler::apply(const Generation& generation) {
     if (!change.now) gone_[change.key] = change.source;
   }
   if (pending() && (replan_ || !status_.last_error.empty())) return retry();
+  for (const CatalogChange& change : generation.changes) unfit_.erase(change.key);
+  if (auto carried = carry_out(generation); !carried) return carried;
+  const bool room = below(planner_->usage(), tried_) || dataplane_.set() != tried_in_;
+  const auto tried = room ? try_unfit() : Result<>{};
+  if (unfit_.empty()) growth_failed_.clear();
+  return tried;
+}
+
+Result<> Reconciler::carry_out(const Generation& generation) {
   auto diff = plan(generation);
+  if (!diff && diff.error().code == Errc::exhausted) return fit(generation);
   if (!diff) {
     status_.last_error = diff.error().what;
     return tl::unexpected(diff.error());
   }
   if (auto applied = perform(std::move(*diff)); !applied) return applied;
+  done(generation);
+  return {};
+}
+
+void Reconciler::done(const Generation& generation) {
   ++status_.applies;
   status_.applied_generation = generation.number;
   status_.last_error.clear();
   gone_.clear();
-  return {};
 }
 
 bool Reconciler::pending() const {
   return replan_ || status_.desired_generation != status_.applied_generation;
 }
 
-// The whole catalog against what the maps hold: what a refused or broken generation left undone,
-// services that are gone meanwhile included.
+// The whole catalog against what the maps hold: what a broken generation left undone, services that
+// are gone meanwhile included.
 Result<> Reconciler::retry() {
   if (replan_) {
     if (auto adopted = readopt(); !adopted) {
       status_.last_error = adopted.error().what;
       return adopted;
     }
+    replan_ = false;
   }
   Generation whole{status_.desired_generation, everything_()};
   std::set<ServiceKey> listed;
@@ -117,18 +144,11 @@ Result<> Reconciler::retry() {
   for (const auto& [key, source] : gone_) {
     if (!listed.contains(key)) whole.changes.push_back({key, nullptr, source});
   }
-  auto diff = plan(whole);
-  if (!diff) {
-    status_.last_error = diff.error().what;
-    return tl::unexpected(diff.error());
-  }
-  if (auto applied = perform(std::move(*diff)); !applied) return applied;
-  replan_ = false;
-  ++status_.applies;
-  status_.applied_generation = whole.number;
-  status_.last_error.clear();
-  gone_.clear();
-  return {};
+  unfit_.clear();
+  growth_failed_.clear();
+  auto carried = carry_out(whole);
+  if (!carried) replan_ = true;
+  return carried;
 }
 
 Result<> Reconciler::prune(const std::string& source) {
@@ -146,17 +166,29 @@ Result<> Reconciler::prune(const std::string& source) {
 
 Result<> Reconciler::collect() {
   if (pending()) return {};
+  const auto collected = collect(0);
+  if (!collected) return tl::unexpected(collected.error());
+  return *collected ? try_unfit() : Result<>{};
+}
+
+// One whose stats cannot be read drains on.
+Result<bool> Reconciler::collect(std::size_t least) {
   std::optional<Error> failed;
-  Diff diff = planner_->collect([&](std::uint32_t id) {
+  const auto stats_of = [&](std::uint32_t id) -> std::optional<hf_endpoint_stats> {
     auto stats = dataplane_.stats(id);
     if (stats) return *stats;
     failed = stats.error();
-    hf_endpoint_stats unknown{};
-    unknown.connects = 1;  // not known to be idle: keeps draining
-    return unknown;
-  });
+    return std::nullopt;
+  };
+  Diff diff = planner_->collect(stats_of, least);
+  const bool some = !diff.empty();
+  if (some) {
+    if (auto performed = perform(std::move(diff)); !performed)
+      return tl::unexpected(performed.error());
+  }
+  status_.forced += planner_->settle_early(stats_of);
   if (failed) return tl::unexpected(*failed);
-  return diff.empty() ? Result<>{} : perform(std::move(diff));
+  return some;
 }
 
 bool Reconciler::draining() const {
@@ -179,20 +211,35 @@ Result<std::vector<Difference>> Reconciler::differences() {
   return compare(planner_->expected(), *actual);
 }
 
-Result<std::size_t> Reconciler::verify() {
-  auto actual = dataplane_.observe();
-  if (!actual) return tl::unexpected(actual.error());
-  const Image& desired = planner_->expected();
-  const std::size_t wrong = compare(desired, *actual).size();
-  if (wrong == 0) return 0;
-  if (auto mended = perform(repair(desired, *actual)); !mended)
+Result<std::size_t> Reconciler::verify_step() {
+  if (!readback_ || readback_->set() != dataplane_.set()) readback_.emplace(dataplane_);
+  auto found = readback_->step(planner_->expected());
+  if (!found || readback_->done()) readback_.reset();
+  if (!found) return tl::unexpected(found.error());
+  if (found->differences == 0) return 0;
+  if (auto mended = perform(std::move(found->repair)); !mended) {
+    readback_.reset();
     return tl::unexpected(mended.error());
-  status_.repairs += wrong;
-  return wrong;
+  }
+  status_.repairs += found->differences;
+  return found->differences;
+}
+
+Result<std::size_t> Reconciler::verify() {
+  std::size_t sum = 0;
+  readback_.reset();
+  do {
+    const auto mended = verify_step();
+    if (!mended) return mended;
+    sum += *mended;
+  } while (verifying());
+  return sum;
 }
 
 ReconcileStatus Reconciler::status() const {
-  return status_;
+  ReconcileStatus status = status_;
+  for (const auto& [key, waiting] : unfit_) status.unfit.push_back({key, waiting.lacking});
+  return status;
 }
 
 Usage Reconciler::usage() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Applies generations to the dataplane, verifies by read-back, repairs, reports. The only writer.
-// Synchronous, on the daemon's loop: a diff is milliseconds, of which the grace period is most.
+// Synchronous, on the daemon's loop: a diff is milliseconds, of which the grace period is most; the
+// read-back comes in steps.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "agent/dataplane/dataplane.h"
 #include "agent/plan/inspect.h"
 #include "agent/plan/planner.h"
+#include "agent/reconcile/readback.h"
 
 namespace holdfast {
 
@@ -26,6 +28,8 @@ struct ReconcileStatus {
   std::uint64_t repairs = 0;             // differences found by read-back and mended
   std::uint64_t applies = 0;
   std::uint64_t growths = 0;  // moves to a larger set of maps
+  std::uint64_t forced = 0;   // draining endpoints retired early, for lack of room
+  std::vector<Unfit> unfit;   // sorted by key
 };
 
 class Reconciler {
@@ -41,12 +45,15 @@ class Reconciler {
   // What the maps held at start(), for the catalog's restore.
   const Image& found() const;
 
-  // A generation that does not fit makes the maps grow; where their limit forbids it, it is refused
-  // whole and stays desired, and the old one serves.
-  // A failed one is planned anew from what the maps hold; retry() tries again.
+  // A generation that does not fit makes the maps grow. Where their limit forbids it, or no memory
+  // is left, what fits of it is applied, service by service, and the rest is `unfit`: said in
+  // status(), and tried again when something leaves, or by retry_unfit(). A failed one is planned
+  // anew from what the maps hold; retry() tries again.
   Result<> apply(const Generation& generation);
   bool pending() const;  // desired != applied
   Result<> retry();
+  bool unfit() const { return !unfit_.empty(); }
+  Result<> retry_unfit();  // once more by growing, too, where that failed
 
   // Drops what `source` left in the maps and does not list any more (rule 9).
   Result<> prune(const std::string& source);
@@ -60,16 +67,26 @@ class Reconciler {
                                            Protocol protocol, const Identity& identity);
 
   Result<std::vector<Difference>> differences();  // desired against maps, by system call
-  Result<std::size_t> verify();                   // and mends; how many it mended
+  // And mends; how many it mended. In steps that read a few thousand elements each and compare them
+  // with what is desired by then, so that anything may change in between. After an error, and where
+  // the maps moved to another set, it begins anew.
+  Result<std::size_t> verify_step();
+  bool verifying() const { return readback_.has_value(); }
+  Result<std::size_t> verify();  // all steps
 
   ReconcileStatus status() const;
   Usage usage() const;
 
  private:
+  Result<> carry_out(const Generation& generation);
   Result<Diff> plan(const Generation& generation);
   Result<> grow();
+  Result<> fit(Generation generation);
+  Result<> try_unfit();
+  void done(const Generation& generation);
   Result<> perform(Diff diff);
   Result<> readopt();
+  Result<bool> collect(std::size_t least);  // whether an id became free
 
   Dataplane& dataplane_;
   std::function<std::vector<CatalogChange>()> everything_;
@@ -78,7 +95,16 @@ class Reconciler {
   Image found_;
   ReconcileStatus status_;
   std::map<ServiceKey, std::string> gone_;  // removals not applied yet, with their source
-  bool replan_ = false;  // a diff failed half-way: the planner no longer knows the maps
+  struct Waiting {
+    CatalogChange change;
+    std::string lacking;
+  };
+  std::map<ServiceKey, Waiting> unfit_;
+  Usage tried_;                 // how full the maps were when the unfit was last tried
+  std::uint32_t tried_in_ = 0;  // the set
+  std::string growth_failed_;   // why; not tried by each change then: a whole set is built for it
+  bool replan_ = false;         // a diff failed half-way: the planner no longer knows the maps
+  std::optional<Readback> readback_;
 };
 
 }  // namespace holdfast

@@ -256,6 +256,15 @@ std::uint32_t KernelDataplane::set() const {
 Result<Image> KernelDataplane::observe() {
   return state_->blank ? Image{} : read_image(state_->set->maps);
 }
+Result<Image> KernelDataplane::observe(Part part, std::uint32_t first, std::uint32_t count) {
+  return read_part(state_->set->maps, part, first, count);
+}
+Result<FrontendPage> KernelDataplane::frontends(const std::string& cursor) {
+  return read_page(state_->set->maps, cursor);
+}
+Result<std::optional<std::uint32_t>> KernelDataplane::frontend(const hf_frontend_key& key) {
+  return read_frontend(state_->set->maps, key);
+}
 Result<> KernelDataplane::apply(const Diff& diff) {
   if (state_->blank) {
     state_->blank = std::all_of(diff.ops.begin(), diff.ops.end(), [](const Op& operation) {

@@ -61,6 +61,9 @@ class KernelDataplane : public Dataplane {
   std::uint32_t set() const override;
   Result<> grow(const Capacity& room) override;
   Result<Image> observe() override;
+  Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) override;
+  Result<FrontendPage> frontends(const std::string& cursor) override;
+  Result<std::optional<std::uint32_t>> frontend(const hf_frontend_key& key) override;
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
   Result<std::vector<CounterValue>> counters() override;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ Result<Schema> read_schema(int layout_map);
 Capacity capacity_of(const Maps& maps);
 // In this program's layout, whatever the set's.
 Result<Image> read_image(const Maps& maps);
+// Parts of it, for a read-back in steps; see Dataplane.
+Result<Image> read_part(const Maps& maps, Part part, std::uint32_t first, std::uint32_t count);
+Result<FrontendPage> read_page(const Maps& maps, const std::string& cursor);
+Result<std::optional<std::uint32_t>> read_frontend(const Maps& maps, const hf_frontend_key& key);
 Result<Image> read_evidence(const Maps& maps);  // endpoints, their stats and names only
 Result<std::vector<CounterValue>> read_counters(const Maps& maps);
 

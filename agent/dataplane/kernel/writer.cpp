@@ -64,10 +64,11 @@ struct Perform {
       return beyond("slots", one.first + one.slots.size());
     }
     const std::size_t bytes = one.slots.size() * sizeof(std::uint32_t);
-    std::memcpy(writer.mappings_.array<std::uint32_t>("slots") + one.first, one.slots.data(),
-                bytes);
     std::memcpy(writer.mappings_.array<std::uint32_t>("slot_info") + one.first, one.infos.data(),
                 bytes);
+    // Word by word: a range in use may be written over.
+    std::uint32_t* slot = writer.mappings_.array<std::uint32_t>("slots") + one.first;
+    for (const std::uint32_t id : one.slots) __atomic_store_n(slot++, id, __ATOMIC_RELAXED);
     return {};
   }
   Result<> operator()(const op::StorePool& one) {
@@ -78,7 +79,12 @@ struct Perform {
     return {};
   }
   Result<> operator()(const op::InsertFrontend& one) { return set_frontend(one.key, one.word); }
-  Result<> operator()(const op::UpdateFrontend& one) { return set_frontend(one.key, one.word); }
+  // The kernel's own update makes another element, and recycles this one under its readers.
+  Result<> operator()(const op::UpdateFrontend& one) {
+    if (writer.stores_.set(one.key, one.word)) return {};
+    if (auto set = set_frontend(one.key, one.word); !set) return set;
+    return writer.grace_.wait();
+  }
   Result<> set_frontend(const hf_frontend_key& key, std::uint32_t word) {
     if (::bpf_map_update_elem(writer.maps_->fd("frontends"), &key, &word, BPF_ANY) == 0) return {};
     return fail_errno(errno, "update map 'frontends'");
@@ -107,7 +113,8 @@ Writer::Writer(const Maps& maps, const Capacity& capacity, std::uint64_t netns_c
       capacity_(capacity),
       netns_cookie_(netns_cookie),
       mappings_(std::move(mappings)),
-      grace_(std::move(grace)) {}
+      grace_(std::move(grace)),
+      stores_(maps.fd("frontends")) {}
 
 Result<Writer> Writer::open(const Maps& maps, const Capacity& capacity,
                             std::uint64_t netns_cookie) {

@@ -5,6 +5,7 @@
 #include "agent/dataplane/image.h"
 #include "agent/dataplane/kernel/grace.h"
 #include "agent/dataplane/kernel/maps.h"
+#include "agent/dataplane/kernel/store.h"
 
 namespace holdfast::kernel {
 
@@ -32,6 +33,7 @@ class Writer {
   std::uint64_t netns_cookie_;
   Mappings mappings_;
   Grace grace_;
+  FrontendStore stores_;
 };
 
 }  // namespace holdfast::kernel

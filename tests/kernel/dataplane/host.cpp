@@ -93,7 +93,7 @@ KernelOptions KernelHost::options() const {
   KernelOptions result;
   result.cgroup = scratch_->cgroup();
   result.bpffs = root_;
-  result.capacity = {64, 16, 40, 512, 80, 200};
+  result.capacity = capacity_;
   return result;
 }
 

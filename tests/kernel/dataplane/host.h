@@ -61,6 +61,7 @@ class KernelHost : public testing::Test {
   std::string root_;  // the bpffs directory of the configuration
   std::map<ServiceKey, ServicePtr> services_;
   std::uint64_t number_ = 0;
+  Capacity capacity_{64, 16, 40, 512, 80, 200};  // and the limit
   std::unique_ptr<KernelDataplane> dataplane_;
   std::optional<Reconciler> reconciler_;
   std::vector<Fd> listeners_;

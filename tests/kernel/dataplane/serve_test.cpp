@@ -124,20 +124,78 @@ TEST_F(KernelHost, AnOwnSocketPassesByTheService) {
   EXPECT_FALSE(dataplane_->bypass(-1));
 }
 
-TEST_F(KernelHost, AGenerationLargerThanTheMapsIsRefusedWholeAndTheOldOneServes) {
+TEST_F(KernelHost, AServiceLargerThanTheMapsWaitsAndTheRestServes) {
   serve("127.0.0.2");
+  serve("127.0.0.3");
   live();
   ASSERT_TRUE(say({song({"127.0.0.2"})}));
-  const Image before = *dataplane_->observe();
   std::vector<std::string> many;
   for (int last = 1; last < 200; ++last) many.push_back("10.1.0." + std::to_string(last));
-  const auto refused = say({build::service("huge", {"10.96.0.9"}, many), song({"127.0.0.9"})});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Errc::exhausted);
-  EXPECT_THAT(refused.error().what, HasSubstr("map 'endpoints' is full"));
-  EXPECT_THAT(compare(before, *dataplane_->observe()), IsEmpty());
-  EXPECT_EQ(reached("10.96.0.1"), "127.0.0.2");
+  ASSERT_TRUE(say({build::service("huge", {"10.96.0.9"}, many), song({"127.0.0.3"})}));
+  const auto unfit = reconciler_->status().unfit;
+  ASSERT_EQ(unfit.size(), 1u);
+  EXPECT_EQ(unfit[0].key.name, "huge");
+  EXPECT_THAT(unfit[0].lacking, HasSubstr("map 'endpoints' is full"));
+  EXPECT_EQ(reached("10.96.0.1"), "127.0.0.3");
   EXPECT_EQ(reached("10.96.0.9"), "ENETUNREACH");
+  EXPECT_EQ(*reconciler_->verify(), 0u);
+  ASSERT_TRUE(say({build::service("huge", {"10.96.0.9"}, {"127.0.0.2"})}));
+  EXPECT_EQ(reached("10.96.0.9"), "127.0.0.2");
+  EXPECT_THAT(reconciler_->status().unfit, IsEmpty());
+}
+
+// Room for four endpoints, all in use, all replaced at once: nobody is refused meanwhile, and the
+// connections of those that had to give way go on.
+TEST_F(KernelHost, EndpointsThatGiveWayForLackOfRoomKeepTheirConnections) {
+  for (int last = 2; last < 10; ++last) serve("127.0.0." + std::to_string(last));
+  capacity_.endpoints = 5;
+  live();
+  ASSERT_TRUE(say({song({"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"})}));
+  std::vector<Fd> open, accepted;
+  for (int dials = 0; dials < 40; ++dials) {
+    open.push_back(tcp_socket(AF_INET));
+    ASSERT_EQ(dial(open.back(), "10.96.0.1", 80), 0);
+    for (const Fd& listener : listeners_) {
+      Fd peer(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (peer) accepted.push_back(std::move(peer));
+    }
+  }
+  std::atomic<bool> ended = false;
+  std::atomic<std::uint64_t> dialled = 0, failed = 0;
+  std::thread load([&] {
+    for (; !ended; ++dialled) failed += reached("10.96.0.1").starts_with("E");
+  });
+  const auto said = say({song({"127.0.0.6", "127.0.0.7", "127.0.0.8", "127.0.0.9"})});
+  ended = true;
+  load.join();
+  ASSERT_TRUE(said);
+  EXPECT_THAT(reconciler_->status().unfit, IsEmpty());
+  EXPECT_GT(reconciler_->status().forced, 0u);
+  EXPECT_GT(dialled, 0u);
+  EXPECT_EQ(failed, 0u);
+  std::set<std::string> seen;
+  for (int dials = 0; dials < 400 && seen.size() < 4; ++dials) seen.insert(reached("10.96.0.1"));
+  EXPECT_THAT(seen, testing::ElementsAre("127.0.0.6", "127.0.0.7", "127.0.0.8", "127.0.0.9"));
+  open.clear();
+  ::usleep(50'000);
+  for (const EndpointTotals& one : endpoints_of(*dataplane_->observe()))
+    EXPECT_EQ(one.in_flight, 0u) << one.endpoint.address.to_string();
+}
+
+// By stores into the elements, whatever their number.
+TEST_F(KernelHost, AddressesMoveToAnotherService) {
+  serve("127.0.0.2");
+  serve("127.0.0.3");
+  capacity_.frontends = 1024;
+  live();
+  std::vector<std::string> addresses;
+  for (int last = 1; last <= 200; ++last) addresses.push_back("10.96.1." + std::to_string(last));
+  ASSERT_TRUE(say({build::service("old", addresses, {"127.0.0.2"})}));
+  const auto moved = build::service("new", addresses, {"127.0.0.3"});
+  ASSERT_TRUE(reconciler_->apply(
+      {++number_, {{moved->key, moved, "file"}, {{"default", "old"}, nullptr, "file"}}}));
+  for (const std::string& address : addresses) EXPECT_EQ(reached(address), "127.0.0.3");
+  EXPECT_EQ(*reconciler_->verify(), 0u);
 }
 
 TEST_F(KernelHost, AnIdIsReusedOnlyWhenItsConnectionHasEnded) {

@@ -30,7 +30,7 @@ foreach(layout frontends pools slots endpoints stats names socket counters all)
   # There are nine of them: quick to build.
   target_compile_options(${agent} PRIVATE -O0 -g0)
   set_target_properties(${agent} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
-  target_link_libraries(${agent} PRIVATE holdfast_model holdfast_host sock_skel_${layout} move_skel PkgConfig::BPF
+  target_link_libraries(${agent} PRIVATE holdfast_model holdfast_host sock_skel_${layout} move_skel store_skel PkgConfig::BPF
                         PkgConfig::CAP)
   add_dependencies(kernel_sets ${agent})
 endforeach()

@@ -155,6 +155,10 @@ void Memory::set(const hf_frontend_key& key, std::uint32_t word) {
   entry->second = fresh;
 }
 
+void Memory::store(const hf_frontend_key& key, std::uint32_t word) {
+  elements.at(table.at(bytes_of(key))).word = word;
+}
+
 void Memory::erase(const hf_frontend_key& key) {
   const auto entry = table.find(bytes_of(key));
   if (entry == table.end()) return;
@@ -167,6 +171,7 @@ namespace {
 struct Primitive {
   std::vector<Step>& steps;
   std::size_t number;
+  Moves moves;
 
   void add(std::function<void(Memory&)> store, bool grace = false) {
     steps.push_back({std::move(store), grace, number});
@@ -206,7 +211,10 @@ struct Primitive {
     add([one](Memory& memory) { memory.set(one.key, one.word); });
   }
   void operator()(const op::UpdateFrontend& one) {
+    if (moves == Moves::stored)
+      return add([one](Memory& memory) { memory.store(one.key, one.word); });
     add([one](Memory& memory) { memory.set(one.key, one.word); });
+    if (moves == Moves::replaced) (*this)(op::Grace{});
   }
   void operator()(const op::DeleteFrontend& one) {
     add([one](Memory& memory) { memory.erase(one.key); });
@@ -228,8 +236,8 @@ std::string answer_of(const hf_decision& decision) {
 
 }  // namespace
 
-void append_steps(const Diff& diff, std::size_t number, std::vector<Step>& steps) {
-  for (const Op& operation : diff.ops) std::visit(Primitive{steps, number}, operation);
+void append_steps(const Diff& diff, std::size_t number, Moves moves, std::vector<Step>& steps) {
+  for (const Op& operation : diff.ops) std::visit(Primitive{steps, number, moves}, operation);
 }
 
 std::vector<Memory> run_writer(const std::vector<Step>& steps) {

@@ -32,6 +32,7 @@ struct Memory {
   std::vector<hf_endpoint> endpoints = std::vector<hf_endpoint>(12);
 
   void set(const hf_frontend_key& key, std::uint32_t word);
+  void store(const hf_frontend_key& key, std::uint32_t word);  // into the element that is there
   void erase(const hf_frontend_key& key);
 };
 
@@ -41,8 +42,12 @@ struct Step {
   std::size_t diff = 0;  // which of the diffs it belongs to
 };
 
+// How an address moves: by a store into its element; by another element and a grace period, where
+// the kernel has no program for it; or by the latter without the grace period, which is wrong.
+enum class Moves { stored, replaced, careless };
+
 // The primitive stores of one diff, word by word where the kernel's writer is not atomic.
-void append_steps(const Diff& diff, std::size_t number, std::vector<Step>& steps);
+void append_steps(const Diff& diff, std::size_t number, Moves moves, std::vector<Step>& steps);
 // [n]: after the first n steps.
 std::vector<Memory> run_writer(const std::vector<Step>& steps);
 

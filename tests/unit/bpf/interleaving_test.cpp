@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "tests/unit/bpf/story.h"
+#include "tests/unit/builders.h"
 
 namespace holdfast::interleaving {
 namespace {
@@ -87,6 +88,105 @@ TEST(Interleaving, NorWhenAnEndpointReturnsWhileItDrains) {
   EXPECT_EQ(tally.wrong, 0u) << tally.first;
 }
 
+// Addresses that move, several in one diff: by stores into their elements, in any number; on a
+// kernel without the program by other elements, with a grace period each.
+Tally explore_moves(Moves moves) {
+  const auto catalogs = family();
+  Tally tally;
+  for (const std::size_t first : whole_family()) {
+    for (const std::size_t second : whole_family()) {
+      tally.tell(Story({catalogs[first], catalogs[second]}, {.moves = moves}),
+                 path_name({first, second}));
+    }
+  }
+  return tally;
+}
+
+TEST(Interleaving, NorWhileAddressesMove) {
+  for (const Moves moves : {Moves::stored, Moves::replaced}) {
+    const Tally tally = explore_moves(moves);
+    print(moves == Moves::stored ? "moves by a store" : "moves by another element", tally);
+    EXPECT_GT(tally.runs, 10'000u);
+    EXPECT_EQ(tally.wrong, 0u) << tally.first;
+  }
+}
+
+// Three pools: one address goes where another comes from, and the element that the first gives up
+// would be the second's next.
+std::uint64_t wrong_while_addresses_follow(Moves moves) {
+  Planner planner = *Planner::adopt(Image{}, {16, 8, 12, 64, 12, 64});
+  const auto generation = [](std::vector<std::string> a, std::vector<std::string> b,
+                             std::vector<std::string> c) {
+    Generation result{1, {}};
+    for (const auto& one :
+         {build::service("a", a, {"10.1.0.1"}), build::service("b", b, {"10.1.0.2"}),
+          build::service("c", c, {"10.1.0.3"})})
+      result.changes.push_back({one->key, one, "file"});
+    return result;
+  };
+  const std::string own_a = "10.96.0.11", own_b = "10.96.0.12", own_c = "10.96.0.13";
+  std::vector<Step> steps;
+  append_steps(*planner.plan(generation({own_a, kSong}, {own_b, kImage}, {own_c})), 0, moves,
+               steps);
+  const std::size_t filled = steps.size();
+  append_steps(*planner.plan(generation({own_a}, {own_b, kSong}, {own_c, kImage})), 1, moves,
+               steps);
+  std::uint64_t wrong = 0;
+  const auto look = [&](const char* address, const std::string& before, const std::string& after) {
+    explore(steps, run_writer(steps), key_of(address), {}, [&](const Outcome& one) {
+      const bool old = one.answer == before + ":8080" && one.first < steps.size();
+      if (one.first >= filled && !old && one.answer != after + ":8080") ++wrong;
+    });
+  };
+  look(kSong, "10.1.0.1", "10.1.0.2");
+  look(kImage, "10.1.0.2", "10.1.0.3");
+  return wrong;
+}
+
+TEST(Interleaving, NorWhileAddressesFollowEachOther) {
+  EXPECT_EQ(wrong_while_addresses_follow(Moves::stored), 0u);
+  EXPECT_EQ(wrong_while_addresses_follow(Moves::replaced), 0u);
+}
+
+TEST(InterleavingSabotage, AnElementReplacedWithoutAGracePeriod) {
+  EXPECT_GT(wrong_while_addresses_follow(Moves::careless), 0u);
+}
+
+// Where no slot is free a pool shrinks in the range it has, by a store a slot; then what left it is
+// retired. `careless`: without grace periods.
+std::uint64_t wrong_while_written_over(bool careless) {
+  Planner planner = *Planner::adopt(Image{}, {16, 8, 12, 5, 12, 64});
+  const auto song = [](std::vector<std::string> endpoints) {
+    const auto one = build::service("song", {kSong}, std::move(endpoints));
+    return Generation{1, {{one->key, one, "file"}}};
+  };
+  std::vector<Step> steps;
+  const auto add = [&](Diff diff, std::size_t number) {
+    if (careless)
+      std::erase_if(diff.ops, [](const Op& one) { return std::holds_alternative<op::Grace>(one); });
+    append_steps(diff, number, Moves::stored, steps);
+  };
+  add(*planner.plan(song({"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.4"})), 0);
+  const std::size_t filled = steps.size();
+  add(planner.fit(song({"10.1.0.1", "10.1.0.3"}), true).diff, 1);
+  add(planner.collect([](std::uint32_t) { return hf_endpoint_stats{}; }), 2);
+  std::uint64_t wrong = 0;
+  explore(steps, run_writer(steps), key_of(kSong), {}, [&](const Outcome& one) {
+    const bool stays = one.answer == "10.1.0.1:8080" || one.answer == "10.1.0.3:8080";
+    const bool left = one.answer == "10.1.0.2:8080" || one.answer == "10.1.0.4:8080";
+    if (one.first >= filled && !stays && !(left && one.first < steps.size())) ++wrong;
+  });
+  return wrong;
+}
+
+TEST(Interleaving, NorWhileARangeIsWrittenOver) {
+  EXPECT_EQ(wrong_while_written_over(false), 0u);
+}
+
+TEST(InterleavingSabotage, ARangeWrittenOverWithoutAGracePeriod) {
+  EXPECT_GT(wrong_while_written_over(true), 0u);
+}
+
 // The daemon dies between any two operations, and the next one takes over from the maps.
 TEST(Interleaving, NorWhenTheDaemonDiesInTheMiddle) {
   const auto catalogs = family();
@@ -161,10 +261,27 @@ TEST(InterleavingSabotage, NoGracePeriod) {
   expect_seen("no grace period", [](Diff& diff) { std::erase_if(diff.ops, is_op<op::Grace>()); });
 }
 
-TEST(InterleavingSabotage, DeletesBeforeInserts) {
-  expect_seen("deletes before inserts", [](Diff& diff) {
+// One service goes and another comes: its address gets the element of the one that is deleted.
+std::uint64_t wrong_while_one_follows_another(bool deletes_first) {
+  Planner planner = *Planner::adopt(Image{}, {16, 8, 12, 64, 12, 64});
+  const auto song = build::service("song", {kSong}, {"10.1.0.1"});
+  const auto image = build::service("image", {kImage}, {"10.1.0.2"});
+  std::vector<Step> steps;
+  append_steps(*planner.plan({1, {{song->key, song, "file"}}}), 0, Moves::stored, steps);
+  Diff diff = *planner.plan({2, {{image->key, image, "file"}, {song->key, nullptr, "file"}}});
+  if (deletes_first)
     std::stable_partition(diff.ops.begin(), diff.ops.end(), is_op<op::DeleteFrontend>());
+  append_steps(diff, 1, Moves::stored, steps);
+  std::uint64_t wrong = 0;
+  explore(steps, run_writer(steps), key_of(kSong), {}, [&](const Outcome& one) {
+    wrong += one.answer != "10.1.0.1:8080" && one.answer != "miss";
   });
+  return wrong;
+}
+
+TEST(InterleavingSabotage, DeletesBeforeInserts) {
+  EXPECT_EQ(wrong_while_one_follows_another(false), 0u);
+  EXPECT_GT(wrong_while_one_follows_another(true), 0u);
 }
 
 TEST(InterleavingSabotage, PoolWordReadInParts) {

@@ -106,7 +106,7 @@ bool Story::add(Diff diff, std::size_t before, std::size_t after) {
   }
   operations += diff.ops.size();
   for (const Op& operation : diff.ops) apply_to(image_, operation);
-  append_steps(diff, spans_.size(), steps);
+  append_steps(diff, spans_.size(), conditions_.moves, steps);
   spans_.emplace_back(before, after);
   return !dies;
 }

@@ -40,6 +40,7 @@ struct Conditions {
   // Endpoints that left are collected after each catalog as if nothing were in flight, the worst
   // case for the reuse of ids; with this, only after the last, so that they may come back first.
   bool in_flight = false;
+  Moves moves = Moves::stored;
 };
 
 // The steps from nothing through the catalogs.

@@ -41,6 +41,7 @@ inline Pool random_pool(bool v6) {
   }
   Pool pool = build::pool(frontends, {});
   pool.family = v6 ? 6 : 4;
+  pool.traffic = *rc::gen::element(TrafficPolicy::cluster, TrafficPolicy::local);
   for (auto& [address, one] : endpoints) pool.endpoints.push_back(one);
   return pool;
 }

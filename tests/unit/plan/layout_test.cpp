@@ -67,6 +67,20 @@ TEST(Layout, WhatIsUsedLastIsListedAndMarked) {
   EXPECT_FALSE(layout.infos[0] & HF_SLOT_DOUBTED);
 }
 
+// A pool word counts 22 bits of slots: what is beyond it would be cut off, and never be picked.
+TEST(Layout, APoolWordCountsEverySlot) {
+  std::vector<Endpoint> endpoints(300'000, build::endpoint("10.1.0.1"));
+  for (std::size_t one = 0; one < endpoints.size(); ++one)
+    endpoints[one].weight = one % 2 ? 1 : 1000;
+  Pool pool;
+  pool.endpoints = std::move(endpoints);
+  for (const Precision precision : {Precision::fine, Precision::coarse, Precision::even}) {
+    const SlotLayout layout = lay_out(pool, precision);
+    EXPECT_LE(layout.selectable, HF_POOL_COUNT_MASK);
+    EXPECT_EQ(slots(layout).size(), pool.endpoints.size());
+  }
+}
+
 // Whatever the weights: every endpoint is listed once or more, each that may be picked has a slot,
 // the bound on slots holds, and a share is never off by more than the rounding.
 RC_GTEST_PROP(Layout, IsBoundedAndFair, ()) {

@@ -43,6 +43,7 @@ class Referee {
   };
   static Range range_of(const hf_pool& pool);
   Range current(std::uint32_t pool) const;
+  bool among_its_own(const op::PutSlots& slots, std::uint32_t pool) const;
 
   Image image_;
   std::map<std::string, std::set<std::string>> allowed_;  // endpoints, by frontend

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// How ids of endpoints become free again.
+#include <algorithm>
+
+#include "agent/dataplane/apply.h"
+#include "agent/plan/planner_state.h"
+
+namespace holdfast {
+namespace {
+
+std::uint32_t in_flight(const hf_endpoint_stats& stats, const hf_endpoint_name& base) {
+  return (stats.connects - base.base_connects) - (stats.closes - base.base_closes);
+}
+
+// Which of the draining ones end now: the idle ones, and of the rest as many as are still lacking.
+std::vector<std::uint32_t> choose(Planner::State& state, const Planner::StatsOf& stats,
+                                  std::size_t least) {
+  std::vector<std::uint32_t> chosen;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> busy;  // in flight, id
+  for (const std::uint32_t id : state.draining) {
+    const auto now = stats(id);
+    if (!now) continue;
+    const std::uint32_t open = in_flight(*now, state.shadow.endpoint_names[id]);
+    if (open) {
+      busy.emplace_back(open, id);
+      continue;
+    }
+    chosen.push_back(id);
+    state.resting[id] = *now;
+  }
+  std::sort(busy.begin(), busy.end());
+  for (const auto& [open, id] : busy) {
+    if (chosen.size() >= least) break;
+    chosen.push_back(id);
+    state.early.push_back(id);
+  }
+  return chosen;
+}
+
+void forget(Planner::State& state, std::uint32_t id) {
+  state.draining.erase(id);
+  const hf_endpoint_name& name = state.shadow.endpoint_names[id];
+  const auto known = state.endpoint_by_key.find(key_of(state.shadow.endpoints[id], name));
+  if (known != state.endpoint_by_key.end() && known->second == id)
+    state.endpoint_by_key.erase(known);
+  state.strings.drop(name.node);
+  state.strings.drop(name.zone);
+  state.endpoint_ids.free(id, 1);
+}
+
+}  // namespace
+
+Diff Planner::collect(const StatsOf& stats, std::size_t least) {
+  State& state = *state_;
+  Diff diff;
+  state.early.clear();
+  const std::vector<std::uint32_t> retired = choose(state, stats, least);
+  if (retired.empty()) return diff;
+  for (const std::uint32_t id : retired) diff.ops.emplace_back(op::RetireEndpoint{id});
+  diff.ops.emplace_back(op::Grace{});
+  for (const std::uint32_t id : retired) {
+    forget(state, id);
+    hf_endpoint_name last{};
+    last.incarnation = state.shadow.endpoint_names[id].incarnation;
+    diff.ops.emplace_back(op::PutEndpointName{id, last});
+  }
+  for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
+  return diff;
+}
+
+std::size_t Planner::settle_early(const StatsOf& stats) {
+  State& state = *state_;
+  for (const std::uint32_t id : state.early) {
+    if (const auto now = stats(id)) state.resting[id] = *now;
+  }
+  const std::size_t count = state.early.size();
+  state.early.clear();
+  return count;
+}
+
+}  // namespace holdfast
