@@ -56,6 +56,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       evidence_timer_(loop),
       traffic_timer_(loop),
       sources_timer_(loop),
+      unfit_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",
@@ -225,6 +226,7 @@ void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   if (first) schedule_snapshot();  // confirmed, though nothing may have changed
   if (first && reconciler_) {
     if (auto pruned = reconciler_->prune(source.name); !pruned) log::error(pruned.error().what);
+    retry_later();
   }
   const bool all_spoke = std::all_of(sources_.begin(), sources_.end(),
                                      [](const SourceState& state) { return state.spoke; });

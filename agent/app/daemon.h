@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,11 +86,15 @@ class Daemon {
   std::vector<SourceRank> ranks() const;
 
   void tick_guards();
+  void retry_later();
   void retry_apply();
+  void report_unfit();
+  void unfit_later();
   void collect_later();
   void collect_endpoints();
   void verify_later();
   void verify_maps();
+  void verify_step();
   void schedule_snapshot();
   std::optional<Snapshot> take_snapshot() const;
   void feed_watchdog();
@@ -120,11 +125,15 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
       watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, evidence_timer_,
-      traffic_timer_, sources_timer_;
+      traffic_timer_, sources_timer_, unfit_timer_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;
-  std::chrono::milliseconds retry_delay_{500};
+  std::chrono::milliseconds retry_delay_{500}, unfit_delay_{1000};
+  bool waiting_for_room_ = false;     // the timer runs
+  std::set<ServiceKey> known_unfit_;  // already logged
+  std::uint64_t known_forced_ = 0;    // already logged
+  std::size_t mended_ = 0;            // by the read-back in hand
   telemetry::Distribution apply_duration_, switch_duration_, sync_duration_, programming_duration_;
   std::optional<std::chrono::steady_clock::time_point> switched_at_;  // by the update in hand
   std::uint64_t known_growths_ = 0;                                   // already logged

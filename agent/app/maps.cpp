@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kVerifyInterval = 60s;
+constexpr auto kBetweenSteps = 1ms;
 constexpr auto kCollectInterval = 1s;
 constexpr auto kLongestRetry = 30'000ms;
 constexpr std::uint32_t kDefaultServices = 4096;
@@ -94,8 +95,9 @@ void Daemon::program(const Generation& generation) {
     log::error(fmt::format("generation {} not applied, the maps go on serving {}: {}",
                            generation.number, reconciler_->status().applied_generation,
                            applied.error().what));
-    after(retry_timer_, retry_delay_, [this] { retry_apply(); });
   }
+  retry_later();
+  report_unfit();
   collect_later();
 }
 
@@ -107,6 +109,11 @@ void Daemon::report_growth() {
                         dataplane_->set(), room.services, room.endpoints));
 }
 
+// Whoever left the maps not known, or behind: verify and collect wait until they are right again.
+void Daemon::retry_later() {
+  if (reconciler_->pending()) after(retry_timer_, retry_delay_, [this] { retry_apply(); });
+}
+
 void Daemon::retry_apply() {
   if (!reconciler_->pending()) return;
   const auto applied = reconciler_->retry();
@@ -116,10 +123,12 @@ void Daemon::retry_apply() {
     log::info(fmt::format("generation {} applied", reconciler_->status().applied_generation));
     schedule_snapshot();
     attach_when_complete();
+    report_unfit();
+    collect_later();
     return;
   }
   retry_delay_ = std::min<std::chrono::milliseconds>(2 * retry_delay_, kLongestRetry);
-  after(retry_timer_, retry_delay_, [this] { retry_apply(); });
+  retry_later();
 }
 
 // Programs go live only over maps that hold an applied generation: of this life, or an earlier one.
@@ -158,21 +167,32 @@ void Daemon::collect_later() {
 
 void Daemon::collect_endpoints() {
   if (auto collected = reconciler_->collect(); !collected) log::error(collected.error().what);
+  report_growth();
+  retry_later();
+  report_unfit();
   collect_later();
 }
 
 void Daemon::verify_later() {
-  after(verify_timer_, kVerifyInterval, [this] {
-    verify_maps();
-    verify_later();
-  });
+  after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
 }
 
 void Daemon::verify_maps() {
-  if (!reconciler_ || reconciler_->pending()) return;
-  const auto mended = reconciler_->verify();
+  mended_ = 0;
+  verify_step();
+}
+
+// A few thousand elements in a turn of the loop, with everything else in between.
+void Daemon::verify_step() {
+  if (!reconciler_ || reconciler_->pending()) return verify_later();
+  const auto mended = reconciler_->verify_step();
   if (!mended) log::error("verify: " + mended.error().what);
-  if (mended && *mended) log::warn(fmt::format("verify: mended {} differences", *mended));
+  if (mended) mended_ += *mended;
+  if (mended && reconciler_->verifying())
+    return after(verify_timer_, kBetweenSteps, [this] { verify_step(); });
+  if (mended_) log::warn(fmt::format("verify: mended {} differences", mended_));
+  retry_later();
+  verify_later();
 }
 
 }  // namespace holdfast

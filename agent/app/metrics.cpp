@@ -46,6 +46,12 @@ void MetricsReport::generations(telemetry::Page& page) const {
                reconciler ? static_cast<double>(reconciler->status().repairs) : 0);
   page.gauge("holdfast_apply_failed", "1 while the newest generation could not be applied.",
              reconciler && !reconciler->status().last_error.empty());
+  page.gauge("holdfast_unfit_services",
+             "Services that are not in the maps as they should be, for lack of room.",
+             reconciler ? static_cast<double>(reconciler->status().unfit.size()) : 0);
+  page.counter("holdfast_endpoints_forced_total",
+               "Draining endpoints retired with connections open, for lack of room.",
+               reconciler ? static_cast<double>(reconciler->status().forced) : 0);
   page.add(daemon_.apply_duration_);
   page.add(daemon_.switch_duration_);
   page.add(daemon_.sync_duration_);

@@ -68,8 +68,18 @@ value StatusReport::status() const {
   report["conflicts"] = daemon_.catalog_ ? daemon_.catalog_->conflicts().size() : 0;
   report["last_error"] = daemon_.reconciler_ ? daemon_.reconciler_->status().last_error : "";
   report["repairs"] = daemon_.reconciler_ ? daemon_.reconciler_->status().repairs : 0;
+  report["unfit"] = unfit();
   report["snapshot"] = snapshot();
   return report;
+}
+
+array StatusReport::unfit() const {
+  array rows;
+  if (!daemon_.reconciler_) return rows;
+  for (const Unfit& one : daemon_.reconciler_->status().unfit) {
+    rows.push_back(object{{"service", one.key.to_string()}, {"lacking", one.lacking}});
+  }
+  return rows;
 }
 
 // null: there is none, and nothing is wrong.

@@ -2,6 +2,7 @@
 // The daemon's state as the JSON of docs/admin-api.md. Reads, changes nothing.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
@@ -21,6 +22,7 @@ class StatusReport {
  private:
   boost::json::object source(const SourceState& state) const;
   boost::json::value snapshot() const;
+  boost::json::array unfit() const;
 
   const Daemon& daemon_;
 };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that ask the daemon over its admin socket.
+#include <algorithm>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <map>
@@ -47,6 +49,17 @@ std::string describe_set(const json::object& report) {
          " services, " + room["endpoints"] + " endpoints";
 }
 
+// The first few: a limit that is too low may lack room for thousands.
+void describe_unfit(std::ostream& out, const json::object& report) {
+  constexpr std::size_t kNamed = 5;
+  const auto* unfit = report.if_contains("unfit");
+  if (!unfit || !unfit->is_array() || unfit->get_array().empty()) return;
+  const json::array& rows = unfit->get_array();
+  out << "unfit       " << rows.size() << " services do not fit, what fits of them serves\n";
+  for (std::size_t row = 0; row < std::min(rows.size(), kNamed); ++row)
+    out << "  " << cell(rows[row].at("service")) << "  " << cell(rows[row].at("lacking")) << "\n";
+}
+
 void describe(std::ostream& out, const json::object& report) {
   const auto line = [&out](const char* name, const std::string& text) {
     out << name << text << "\n";
@@ -62,6 +75,7 @@ void describe(std::ostream& out, const json::object& report) {
     line("  of another version, serving meanwhile  ", cell(*old));
   }
   line("holds       ", cell(report.at("holds")));
+  describe_unfit(out, report);
   if (const auto* error = report.if_contains("last_error"); error && cell(*error) != "-") {
     line("last error  ", cell(*error));
   }
