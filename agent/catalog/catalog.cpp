@@ -2,42 +2,19 @@
 #include "agent/catalog/catalog.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <set>
-#include <tuple>
+
+#include "agent/catalog/frontend_claims.h"
 
 namespace holdfast {
-namespace {
-
-using Claim = std::tuple<IpAddress, std::uint16_t, Protocol>;
-
-Claim claim_of(const Frontend& frontend, Protocol protocol) {
-  return {frontend.address, frontend.port, protocol};
-}
-
-std::vector<Claim> claims_of(const Service& service) {
-  std::vector<Claim> claims;
-  for (const Pool& pool : service.pools) {
-    for (const Frontend& frontend : pool.frontends)
-      claims.push_back(claim_of(frontend, pool.protocol));
-  }
-  return claims;
-}
-
-// The older creationTimestamp, then the name; a service without one is the youngest.
-std::pair<std::int64_t, ServiceKey> seniority(const Service& service) {
-  const bool known = service.created_at != 0;
-  return {known ? service.created_at : std::numeric_limits<std::int64_t>::max(), service.key};
-}
-
-}  // namespace
 
 struct Catalog::State {
   struct Merged {
     ServicePtr service;  // the winner's, with all its frontends
-    std::string source;
+    std::size_t rank = 0;
     ServicePtr shown;  // without the frontends that are another's
+    std::size_t shown_rank = 0;
   };
 
   std::vector<SourceRank> ranks;
@@ -45,15 +22,12 @@ struct Catalog::State {
   std::vector<std::map<ServiceKey, ServicePtr>> by_rank;
   std::map<ServiceKey, std::size_t> tombstones;  // key -> rank that deleted it
   std::map<ServiceKey, Merged> merged;
-  std::map<Claim, std::set<ServiceKey>> claimants;
-  std::map<Claim, ServiceKey> owners;
-  std::map<Claim, ServiceKey> sat;  // in the life before, until somebody claims the frontend
+  FrontendClaims claims;
 
   std::size_t rank_of(const std::string& source) const;
   const ServicePtr* winner(const ServiceKey& key, std::size_t& rank) const;
-  void merge(const ServiceKey& key, std::set<ServiceKey>& touched, std::set<Claim>& contested);
-  void settle(const std::set<Claim>& contested, std::set<ServiceKey>& touched);
-  ServiceKey heir_of(const Claim& claim, const std::set<ServiceKey>& keys);
+  void merge(const ServiceKey& key);
+  Claimant claimant(const ServiceKey& key) const;
   ServicePtr without_lost(const ServicePtr& service) const;
 };
 
@@ -76,58 +50,29 @@ const ServicePtr* Catalog::State::winner(const ServiceKey& key, std::size_t& ran
   return nullptr;
 }
 
-void Catalog::State::merge(const ServiceKey& key, std::set<ServiceKey>& touched,
-                           std::set<Claim>& contested) {
+void Catalog::State::merge(const ServiceKey& key) {
   std::size_t rank = 0;
   const ServicePtr* now = winner(key, rank);
   const auto known = merged.find(key);
-  if (known != merged.end()) {
-    for (const Claim& claim : claims_of(*known->second.service)) {
-      claimants[claim].erase(key);
-      contested.insert(claim);
-    }
-  }
-  touched.insert(key);
+  if (known != merged.end() && known->second.service) claims.remove(*known->second.service);
   if (!now) {
     if (known != merged.end()) known->second.service = nullptr;
     return;
   }
   Merged& entry = merged[key];
   entry.service = *now;
-  entry.source = ranks[rank].name;
-  for (const Claim& claim : claims_of(**now)) {
-    claimants[claim].insert(key);
-    contested.insert(claim);
-  }
+  entry.rank = rank;
+  claims.add(**now);
 }
 
-void Catalog::State::settle(const std::set<Claim>& contested, std::set<ServiceKey>& touched) {
-  for (const Claim& claim : contested) {
-    const std::set<ServiceKey>& keys = claimants[claim];
-    const auto sitting = owners.find(claim);
-    if (keys.empty()) {
-      if (sitting != owners.end()) owners.erase(sitting);
-      claimants.erase(claim);
-      continue;
-    }
-    if (sitting != owners.end() && keys.contains(sitting->second)) continue;
-    const ServiceKey heir = heir_of(claim, keys);
-    owners[claim] = heir;
-    touched.insert(heir);
-  }
-}
-
-ServiceKey Catalog::State::heir_of(const Claim& claim, const std::set<ServiceKey>& keys) {
-  const auto earlier = sat.extract(claim);
-  if (!earlier.empty() && keys.contains(earlier.mapped())) return earlier.mapped();
-  return *std::min_element(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
-    return seniority(*merged.at(a).service) < seniority(*merged.at(b).service);
-  });
+Claimant Catalog::State::claimant(const ServiceKey& key) const {
+  const Merged& entry = merged.at(key);
+  return {entry.service.get(), entry.rank};
 }
 
 ServicePtr Catalog::State::without_lost(const ServicePtr& service) const {
   const auto lost = [&](const Frontend& frontend, Protocol protocol) {
-    return owners.at(claim_of(frontend, protocol)) != service->key;
+    return !claims.owns(service->key, FrontendClaims::claim_of(frontend, protocol));
   };
   bool any = false;
   for (const Pool& pool : service->pools) {
@@ -139,6 +84,12 @@ ServicePtr Catalog::State::without_lost(const ServicePtr& service) const {
     std::erase_if(pool.frontends, [&](const Frontend& one) { return lost(one, pool.protocol); });
   }
   return std::make_shared<const Service>(std::move(copy));
+}
+
+std::string_view Conflict::reason() const {
+  if (has.source != wants.source) return "the source of the owner comes first";
+  if (has.kind != wants.kind) return "the kind of the owner comes first";
+  return "the owner had it first, or is older";
 }
 
 Catalog::Catalog(std::vector<SourceRank> ranks, std::uint64_t first)
@@ -154,11 +105,12 @@ Catalog& Catalog::operator=(Catalog&&) noexcept = default;
 void Catalog::restore(const std::vector<Tombstone>& tombstones,
                       const std::vector<Sitting>& sitting) {
   for (const Sitting& one : sitting) {
-    state_->sat[claim_of(one.frontend, one.protocol)] = one.owner;
+    state_->claims.sat(FrontendClaims::claim_of(one.frontend, one.protocol), one.owner);
   }
   for (const Tombstone& one : tombstones) {
     const std::size_t rank = state_->rank_of(one.source);
-    if (rank < state_->ranks.size()) state_->tombstones[one.key] = rank;
+    // What was the lowest rank, or has no rank any more, masks nothing.
+    if (rank + 1 < state_->ranks.size()) state_->tombstones[one.key] = rank;
   }
 }
 
@@ -167,7 +119,6 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
   const std::size_t rank = state.rank_of(source);
   if (rank == state.ranks.size()) return {state.number, {}};
   std::set<ServiceKey> touched;
-  std::set<Claim> contested;
   for (const Admitted& one : admitted) {
     const auto tombstone = state.tombstones.find(one.key);
     if (one.now) {
@@ -183,9 +134,10 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
         if (!fresh) known->second = std::min(known->second, rank);
       }
     }
-    state.merge(one.key, touched, contested);
+    state.merge(one.key);
+    touched.insert(one.key);
   }
-  state.settle(contested, touched);
+  touched.merge(state.claims.settle([&](const ServiceKey& key) { return state.claimant(key); }));
   Generation generation{state.number, {}};
   for (const ServiceKey& key : touched) {
     const auto entry = state.merged.find(key);
@@ -193,9 +145,13 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
     const ServicePtr before = entry->second.shown;
     const ServicePtr now =
         entry->second.service ? state.without_lost(entry->second.service) : nullptr;
-    const std::string winner = entry->second.source;
-    const bool same = before && now && (before == now || *before == *now);
+    const std::string& winner = state.ranks[entry->second.rank].name;
+    // Another source's word of the same content is a change too: the maps name the source, and the
+    // next life asks them whose a service is.
+    const bool same = before && now && entry->second.shown_rank == entry->second.rank &&
+                      (before == now || *before == *now);
     entry->second.shown = same ? before : now;
+    entry->second.shown_rank = entry->second.rank;
     if (!now) state.merged.erase(entry);
     if (!same && (before || now)) generation.changes.push_back({key, now, winner});
   }
@@ -210,23 +166,31 @@ std::uint64_t Catalog::number() const {
 std::vector<CatalogChange> Catalog::all() const {
   std::vector<CatalogChange> result;
   for (const auto& [key, entry] : state_->merged)
-    result.push_back({key, entry.shown, entry.source});
+    result.push_back({key, entry.shown, state_->ranks[entry.rank].name});
   return result;
 }
 
 std::vector<Conflict> Catalog::conflicts() const {
   std::vector<Conflict> result;
-  for (const auto& [claim, keys] : state_->claimants) {
-    for (const ServiceKey& key : keys) {
-      const ServiceKey& owner = state_->owners.at(claim);
+  const auto party = [&](const ServiceKey& key, const FrontendClaims::Claim& claim) {
+    const Claimant one = state_->claimant(key);
+    return Party{FrontendClaims::kind_of(*one.service, claim), state_->ranks[one.rank].name};
+  };
+  for (const FrontendClaims::Claim& claim : state_->claims.contested()) {
+    const ServiceKey& owner = state_->claims.owner(claim);
+    const Party has = party(owner, claim);
+    for (const ServiceKey& key : state_->claims.claimants(claim)) {
       if (key == owner) continue;
-      Frontend frontend;
-      frontend.address = std::get<0>(claim);
-      frontend.port = std::get<1>(claim);
-      result.push_back({owner, key, frontend, std::get<2>(claim)});
+      const Party wants = party(key, claim);
+      const auto& [address, port, protocol] = claim;
+      result.push_back({owner, key, {address, port, wants.kind, false}, protocol, has, wants});
     }
   }
   return result;
+}
+
+std::uint64_t Catalog::conflicts_revision() const {
+  return state_->claims.revision();
 }
 
 std::vector<Tombstone> Catalog::tombstones() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/guard/guard.h"
@@ -29,13 +30,22 @@ struct Generation {
   std::vector<CatalogChange> changes;  // sorted by key; empty: nothing changed, number stays
 };
 
-// A frontend claimed twice: the sitting owner keeps it; on a first start the older
-// creationTimestamp, then the name.
+struct Party {                                   // to a conflict
+  FrontendKind kind = FrontendKind::cluster_ip;  // under which it claims
+  std::string source;
+};
+
+// A frontend claimed twice: agent/catalog/frontend_claims.h says who has it.
 struct Conflict {
   ServiceKey owner;
   ServiceKey loser;
-  Frontend frontend;
+  Frontend frontend;  // as the loser claims it
   Protocol protocol = Protocol::tcp;
+  Party has = {};    // the owner
+  Party wants = {};  // the loser
+
+  // Why the owner has it: "the source of the owner comes first", ...
+  std::string_view reason() const;
 };
 
 struct Sitting {  // who owns a frontend
@@ -62,8 +72,9 @@ class Catalog {
   Generation apply(const std::string& source, const std::vector<Admitted>& admitted);
 
   std::uint64_t number() const;
-  std::vector<CatalogChange> all() const;  // every service, sorted by key
-  std::vector<Conflict> conflicts() const;
+  std::vector<CatalogChange> all() const;    // every service, sorted by key
+  std::vector<Conflict> conflicts() const;   // sorted by address, port, protocol, loser
+  std::uint64_t conflicts_revision() const;  // grows when they may have changed
   std::vector<Tombstone> tombstones() const;
 
  private:

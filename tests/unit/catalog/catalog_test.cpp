@@ -49,6 +49,15 @@ TEST(Catalog, StartsAfterTheNumberOfTheLifeBefore) {
   EXPECT_EQ(catalog.number(), 42u);
 }
 
+// The maps name the source of a service, and a new life asks them whose it is.
+TEST(Catalog, AnotherSourcesWordOfTheSameContentIsAChange) {
+  Catalog catalog = three();
+  catalog.apply("disaster", says(song("10.1.0.1")));
+  EXPECT_THAT(lines(catalog.apply("kube", says(song("10.1.0.1"))).changes),
+              ElementsAre("song kube 10.1.0.1"));
+  EXPECT_THAT(catalog.apply("disaster", loses("song", false)).changes, IsEmpty());
+}
+
 TEST(Catalog, WhatDoesNotChangeMakesNoGeneration) {
   Catalog catalog = three();
   catalog.apply("kube", says(song("10.1.0.1")));
