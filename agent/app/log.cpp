@@ -4,6 +4,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "agent/base/text.h"
+
 namespace holdfast::log {
 namespace {
 
@@ -19,13 +21,13 @@ spdlog::logger& logger() {
 }  // namespace
 
 void info(std::string_view message) {
-  logger().info("{}", message);
+  logger().info("{}", printable(message));
 }
 void warn(std::string_view message) {
-  logger().warn("{}", message);
+  logger().warn("{}", printable(message));
 }
 void error(std::string_view message) {
-  logger().error("{}", message);
+  logger().error("{}", printable(message));
 }
 
 }  // namespace holdfast::log

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's log: one line an event, on stderr (systemd and Kubernetes collect it there).
-// Only app/ and daemon/ log; libraries return errors.
+// Only app/ and daemon/ log; libraries return errors. What is in a message may come from anybody: a
+// line is printable and bounded (agent/base/text.h), so that nobody forges another or fills a disk.
 #pragma once
 
 #include <string_view>

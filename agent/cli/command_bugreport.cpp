@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "agent/base/file.h"
+#include "agent/base/text.h"
 #include "agent/cli/archive.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/redact.h"
@@ -134,8 +135,9 @@ std::string describe_host() {
   for (const char* path : {"/etc/os-release", "/proc/self/mounts", "/proc/meminfo"}) {
     // Files of /proc tell no length, so not read_file().
     std::ifstream in(path);
-    out << "\n== " << path << "\n" << in.rdbuf();
-    out.clear();  // an empty or missing one sets failbit
+    std::ostringstream content;
+    content << in.rdbuf();
+    out << "\n== " << path << "\n" << printable_lines(content.str());
   }
   return out.str();
 }
@@ -147,8 +149,9 @@ std::vector<ArchiveFile> gather(const Env& env, const Options& options) {
   files.push_back({"config.json", describe_config(options)});
   files.push_back({"snapshots.json", describe_state(options.config.state_dir)});
   files.push_back({"host.txt", describe_host()});
-  if (std::string lines = env.log_lines(); !lines.empty())
-    files.push_back({"log.txt", std::move(lines)});
+  // An older version's lines, or another program's in the journal, may be anything.
+  if (const std::string lines = env.log_lines(); !lines.empty())
+    files.push_back({"log.txt", printable_lines(lines)});
   return files;
 }
 
@@ -174,7 +177,7 @@ int bugreport(const Env& env, const Options& options) {
   if (const auto written = replace_file(path, *archive, 0600); !written)
     return report(env, options, written.error());
   if (!print_document(env.out, options.rendering, object{{"file", path}, {"parts", names}}))
-    env.out << path << "\n";
+    env.out << printable(path) << "\n";
   env.err
       << "service names and addresses are in it; secrets are taken out, but look before you send "
          "it\n";

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <ostream>
 
+#include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/views.h"
 
@@ -126,7 +127,7 @@ int explain(const Env& env, const Options& options) {
   answer["candidates"] = candidates;
   answer["used_last"] = used_last;
   if (!print_document(env.out, options.rendering, answer)) {
-    env.out << options.arguments[0] << ": " << verdict << " (" << reason << ")\n";
+    env.out << printable(options.arguments[0]) << ": " << verdict << " (" << reason << ")\n";
     if (!answer["service"].is_null()) env.out << "service " << cell(answer["service"]) << "\n";
     if (!candidates.empty()) {
       print_rows(env.out, options.rendering, candidates,

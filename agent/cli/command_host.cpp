@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <ostream>
 
+#include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/host/judge.h"
 
@@ -30,8 +31,8 @@ void describe(std::ostream& out, const std::vector<host::Finding>& findings) {
   for (const host::Finding& one : findings) {
     std::string level(to_string(one.level));
     level.resize(5, ' ');
-    out << level << one.check << ": " << one.found << "\n";
-    if (!one.remedy.empty()) out << "       " << one.remedy << "\n";
+    out << level << one.check << ": " << printable(one.found) << "\n";
+    if (!one.remedy.empty()) out << "       " << printable(one.remedy) << "\n";
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <iostream>
 
+#include "agent/base/text.h"
 #include "agent/cli/env.h"
 
 extern char** environ;
@@ -14,7 +15,7 @@ int main(int argc, char** argv) {
     std::cerr << "holdfast: the output could not be written\n";
     return holdfast::cli::kFailed;
   } catch (const std::exception& error) {
-    std::cerr << "holdfast: " << error.what() << "\n";
+    std::cerr << "holdfast: " << holdfast::printable(error.what()) << "\n";
     return holdfast::cli::kFailed;
   }
 }

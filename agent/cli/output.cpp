@@ -5,18 +5,25 @@
 #include <boost/json/serialize.hpp>
 #include <ostream>
 
+#include "agent/base/text.h"
+
 namespace holdfast::cli {
 
 namespace json = boost::json;
 
 namespace {
 
+// Of a terminal's concern: the library leaves DEL, C1 and what turns text around as they are.
+std::string scalar(const json::value& value) {
+  return printable_json(json::serialize(value));
+}
+
 void pretty(std::ostream& out, const json::value& value, const std::string& indent) {
   if (value.is_object() && !value.get_object().empty()) {
     out << "{\n";
     std::size_t left = value.get_object().size();
     for (const auto& member : value.get_object()) {
-      out << indent << "  " << json::serialize(json::value(member.key())) << ": ";
+      out << indent << "  " << scalar(json::value(member.key())) << ": ";
       pretty(out, member.value(), indent + "  ");
       out << (--left ? ",\n" : "\n");
     }
@@ -31,7 +38,7 @@ void pretty(std::ostream& out, const json::value& value, const std::string& inde
     }
     out << indent << "]";
   } else {
-    out << json::serialize(value);
+    out << scalar(value);
   }
 }
 
@@ -43,7 +50,7 @@ bool nested(const json::value& value) {
 // Scalars are written as JSON writes them: JSON is YAML.
 void block(std::ostream& out, const json::value& value, const std::string& indent, bool in_list) {
   if (!nested(value)) {
-    out << json::serialize(value) << "\n";
+    out << scalar(value) << "\n";
     return;
   }
   bool first = in_list;
@@ -92,7 +99,9 @@ void print_yaml(std::ostream& out, const json::value& value) {
 }
 
 std::string cell(const json::value& value) {
-  if (value.is_string()) return value.get_string().empty() ? "-" : std::string(value.get_string());
+  if (value.is_string()) {
+    return value.get_string().empty() ? "-" : printable(value.get_string(), kCellLimit);
+  }
   if (value.is_null()) return "-";
   if (value.is_array()) {
     std::string text;
@@ -102,7 +111,7 @@ std::string cell(const json::value& value) {
   }
   if (value.is_object()) {  // an address and a port
     const auto& members = value.get_object();
-    if (!members.contains("address")) return json::serialize(value);
+    if (!members.contains("address")) return scalar(value);
     const std::string host = cell(members.at("address"));
     const json::value* served = members.if_contains("served");
     const bool unserved = served && *served == false;
@@ -110,7 +119,7 @@ std::string cell(const json::value& value) {
            cell(members.at("port")) +
            (unserved ? "/" + cell(members.at("protocol")) + "(not served)" : "");
   }
-  return json::serialize(value);
+  return scalar(value);
 }
 
 void print_rows(std::ostream& out, const Rendering& how, const json::array& rows,

@@ -30,6 +30,6 @@ void print_rows(std::ostream& out, const Rendering& how, const boost::json::arra
 bool print_document(std::ostream& out, const Rendering& how, const boost::json::value& value);
 void print_json(std::ostream& out, const boost::json::value& value);  // two spaces, a line a value
 void print_yaml(std::ostream& out, const boost::json::value& value);
-std::string cell(const boost::json::value& value);  // what a table shows of a value
+std::string cell(const boost::json::value& value);  // what a table shows: printable
 
 }  // namespace holdfast::cli

@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "agent/base/file.h"
+#include "agent/base/text.h"
 #include "agent/config/config.h"
 
 namespace holdfast {
@@ -35,7 +36,7 @@ Result<Config> load_config(const std::string& path, bool explicitly_named) {
   if (parsed.problems.empty()) return std::move(parsed.config);
   std::string lines;
   for (const Problem& problem : parsed.problems) {
-    lines += (lines.empty() ? "" : "\n") + problem.to_string();
+    lines += (lines.empty() ? "" : "\n") + printable(problem.to_string());
   }
   return fail(Errc::invalid, std::move(lines));
 }

@@ -9,6 +9,7 @@
 #include "agent/app/daemon.h"
 #include "agent/app/log.h"
 #include "agent/base/host.h"
+#include "agent/base/text.h"
 #include "agent/config/config.h"
 #include "agent/dataplane/kernel/kernel.h"
 
@@ -47,7 +48,7 @@ int run(Config config) {
 int mount_and_exit(const Config& config) {
   const auto mounted = mount_bpffs(config.bpffs);
   if (!mounted) {
-    std::cerr << mounted.error().what << "\n";
+    std::cerr << printable(mounted.error().what) << "\n";
     return 1;
   }
   std::cout << (*mounted ? "mounted bpffs for " : "bpffs is there for ") << config.bpffs << "\n";
@@ -77,7 +78,7 @@ int main(int argc, char** argv) {
   }
   auto config = load_config(path, named->count() > 0);
   if (!config) {
-    std::cerr << config.error().what << "\n";
+    std::cerr << printable_lines(config.error().what) << "\n";
     return 1;
   }
   apply(overrides_from_environment(environment()), *config);
