@@ -31,7 +31,7 @@ ALLOWED = {
             "reconcile", "snapshot", "health", "admin", "telemetry"],
     "daemon": ["base", "config", "dataplane/kernel", "app"],
     "cli": ["base", "model", "sources", "sources/kubernetes", "sources/file", "guard", "config",
-            "dataplane", "dataplane/kernel", "plan", "snapshot", "admin", "host"],
+            "catalog", "dataplane", "dataplane/kernel", "plan", "snapshot", "admin", "host"],
 }
 
 # A library's headers -> the only folders that may include them.

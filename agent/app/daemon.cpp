@@ -9,6 +9,7 @@
 
 #include "agent/app/log.h"
 #include "agent/app/notify.h"
+#include "agent/app/problems.h"
 #include "agent/app/sources.h"
 #include "agent/app/timer.h"
 #include "agent/base/memory.h"
@@ -57,6 +58,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       traffic_timer_(loop),
       sources_timer_(loop),
       unfit_timer_(loop),
+      gone_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",
@@ -107,14 +109,14 @@ Result<> Daemon::start() {
   // What systemd starts after us waits for a last known good, never for a first catalog: its
   // control plane may be among those that wait. /readyz goes on saying what is missing.
   after(waiters_timer_, kFirstWords, [this] {
-    if (!attached_) notify("READY=1\nSTATUS=waiting for a first catalog");
+    if (!attached_) notify({"READY=1", "STATUS=waiting for a first catalog"});
   });
   feed_watchdog();
   verify_later();
   return {};
 }
 
-// In the order of the file, with the fallbacks behind all others.
+// In the order of the file, with the fallbacks behind all others, and then what is no longer in it.
 std::vector<SourceRank> Daemon::ranks() const {
   std::vector<SourceRank> result;
   for (const bool fallback : {false, true}) {
@@ -122,6 +124,7 @@ std::vector<SourceRank> Daemon::ranks() const {
       if (source.fallback == fallback) result.push_back({source.name});
     }
   }
+  for (const auto& gone : gone_.rows(steady_clock::now())) result.push_back({gone.name});
   return result;
 }
 
@@ -131,7 +134,8 @@ Result<> Daemon::start_admin() {
   return admin_.listen_tcp(config_.admin_listen);
 }
 
-void Daemon::restore_last_known_good(const Restored& restored) {
+void Daemon::restore_last_known_good(Restored restored) {
+  take_up_gone(restored);
   catalog_.emplace(ranks(), std::max(restored.generation, snapshots_.highest()));
   catalog_->restore(restored.tombstones, restored.sitting);
   for (SourceState& source : sources_) {
@@ -140,7 +144,8 @@ void Daemon::restore_last_known_good(const Restored& restored) {
     const auto admitted = source.guard.restore(memory->second, steady_clock::now());
     program(catalog_->apply(source.name, admitted));
   }
-  if (restored.from_maps == 0) snapshots_.unchanged();
+  serve_gone();
+  if (restored.from_maps == 0 && gone_.empty()) snapshots_.unchanged();
   if (restored.from_maps + restored.from_files == 0) return;
   log::info(fmt::format("restored generation {}: {} services from the maps, {} from the snapshot",
                         restored.generation, restored.from_maps, restored.from_files));
@@ -177,50 +182,26 @@ void Daemon::watch_sources() {
   after(sources_timer_, kWatchSources, [this] { watch_sources(); });
 }
 
-namespace {
-
-// Those that were not there before: a line each; notes, of which a large cluster has many, share
-// one.
-void log_problems(const std::string& source, std::vector<Problem> before,
-                  std::vector<Problem> now) {
-  if (before == now) return;
-  std::sort(before.begin(), before.end());
-  std::sort(now.begin(), now.end());
-  std::vector<Problem> fresh;
-  std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
-                      std::back_inserter(fresh));
-  const Problem* note = nullptr;
-  std::size_t notes = 0;
-  for (const Problem& problem : fresh) {
-    if (problem.kind == Problem::Kind::error) {
-      log::warn(fmt::format("source {}: {}", source, problem.to_string()));
-    } else if (notes++ == 0) {
-      note = &problem;
-    }
-  }
-  if (!note) return;
-  const std::string more =
-      notes == 1 ? "" : fmt::format(" (and {} more: holdfast source list -o json)", notes - 1);
-  log::info(fmt::format("source {}: {}{}", source, note->to_string(), more));
+void Daemon::take_faults(SourceState& source, const SourceUpdate& update) {
+  // Of a large cluster they are many, and seldom others: text that is printable is kept as it is.
+  if (update.problems == source.problems && update.doubts == source.doubts) return;
+  Faults faults = faults_of(update);
+  const FaultNews said = news({std::move(source.problems), std::move(source.doubts)}, faults);
+  for (const std::string& line : said.warnings)
+    log::warn(fmt::format("source {}: {}", source.name, line));
+  if (!said.note.empty()) log::info(fmt::format("source {}: {}", source.name, said.note));
+  source.problems = std::move(faults.problems);
+  source.doubts = std::move(faults.doubts);
 }
-
-}  // namespace
 
 void Daemon::on_update(SourceState& source, const SourceUpdate& update) {
   if (stopping_) return;
-  log_problems(source.name, source.problems, update.problems);
-  for (const Doubt& doubt : update.doubts) {
-    if (std::find(source.doubts.begin(), source.doubts.end(), doubt) == source.doubts.end()) {
-      log::warn(fmt::format("source {}: {}: {}", source.name,
-                            doubt.origin.empty() ? "all of it" : doubt.origin, doubt.reason));
-    }
-  }
-  source.problems = update.problems;
-  source.doubts = update.doubts;
+  take_faults(source, update);
   const bool first = update.complete && !source.complete;
   source.complete = source.complete || update.complete;
   source.spoke = source.spoke || update.complete || !update.confirmed_origins.empty();
   switched_at_.reset();
+  hear_of_addresses({}, update.claims);
   carry(source, source.guard.admit(update, steady_clock::now()));
   time_update(update);
   if (first) schedule_snapshot();  // confirmed, though nothing may have changed
@@ -258,7 +239,7 @@ void Daemon::after_sources_spoke() {
 }
 
 void Daemon::carry(SourceState& source, const std::vector<Admitted>& admitted) {
-  program(catalog_->apply(source.name, admitted));
+  admit(source, admitted);
   report_holds();
   tick_guards();
 }
@@ -274,7 +255,7 @@ void Daemon::tick_guards() {
     for (SourceState& source : sources_) {
       const auto deadline = source.guard.next_deadline();
       if (!deadline || *deadline > steady_clock::now()) continue;
-      program(catalog_->apply(source.name, source.guard.tick(steady_clock::now())));
+      admit(source, source.guard.tick(steady_clock::now()));
     }
     report_holds();
     tick_guards();
@@ -298,13 +279,14 @@ std::optional<Snapshot> Daemon::take_snapshot() const {
     snapshot.sources.push_back({source.name, source.guard.memory(), way, cluster_of(way)});
   }
   snapshot.tombstones = catalog_->tombstones();
+  gone_.put(snapshot, steady_clock::now());
   return snapshot;
 }
 
 void Daemon::feed_watchdog() {
   const auto period = watchdog_period();
   if (!period) return;
-  notify("WATCHDOG=1");
+  notify({"WATCHDOG=1"});
   after(watchdog_timer_, *period, [this] { feed_watchdog(); });
 }
 
@@ -316,7 +298,7 @@ void Daemon::on_signal(int signal) {
 void Daemon::stop(std::optional<Error> failure) {
   stopping_ = true;
   failure_ = std::move(failure);
-  notify("STOPPING=1");
+  notify({"STOPPING=1"});
   for (SourceState& source : sources_) source.source->stop();
   snapshots_.stop();
   prober_.stop();

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "agent/admin/http.h"
+#include "agent/app/conflicts.h"
+#include "agent/app/gone_sources.h"
 #include "agent/app/restore.h"
 #include "agent/app/snapshots.h"
 #include "agent/app/source_watch.h"
@@ -63,16 +65,19 @@ class Daemon {
 
   Result<> start_admin();
   Result<> open_dataplane();
-  void restore_last_known_good(const Restored& restored);
+  void restore_last_known_good(Restored restored);
   void start_sources();
   void watch_sources();
   void bypass_hook(int fd);
   void on_update(SourceState& source, const SourceUpdate& update);
+  void take_faults(SourceState& source, const SourceUpdate& update);
   void time_update(const SourceUpdate& update);
   void carry(SourceState& source, const std::vector<Admitted>& admitted);
+  void admit(const SourceState& source, const std::vector<Admitted>& admitted);
   void program(const Generation& generation);
   void attach_when_complete();
   void after_sources_spoke();
+  void report_conflicts();
   void report_holds();
   void probe_held();
   void set_suspects();
@@ -84,6 +89,16 @@ class Daemon {
   Capacity wanted_capacity() const;
   Capacity largest_capacity() const;
   std::vector<SourceRank> ranks() const;
+
+  void take_up_gone(Restored& restored);
+  void serve_gone();
+  void program_gone(const GoneSources::Changes& changes);
+  void watch_gone();
+  void hear_of_addresses(const std::vector<Admitted>& listed,
+                         const std::vector<AddressClaim>& claims);
+  std::vector<AddressClaim> claims_of_catalog(const std::vector<Admitted>& listed);
+  void let_go_of_claimed(const GoneSources::Changes& changes);
+  std::optional<std::size_t> uninstall_source(const std::string& name);  // nullopt: not gone
 
   void tick_guards();
   void retry_later();
@@ -104,6 +119,8 @@ class Daemon {
   admin::Response handle(const admin::Request& request);
   admin::Response decide_refusal(SourceState& source, bool accept);
   admin::Response decide_hold(const std::string& id, bool accept);
+  admin::Response leave_source(const std::string& name);
+  admin::Response diff();
   bool ready() const;
   std::vector<std::string> pending() const;
   std::size_t open_holds() const;
@@ -113,7 +130,9 @@ class Daemon {
   Snapshots snapshots_;
   std::optional<Snapshot> last_snapshot_;  // what this life started from
   std::vector<SourceState> sources_;
+  GoneSources gone_;
   std::optional<Catalog> catalog_;
+  ConflictWatch conflicts_;
   std::unique_ptr<KernelDataplane> dataplane_;
   std::optional<Reconciler> reconciler_;
   Prober prober_;
@@ -125,7 +144,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
       watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, evidence_timer_,
-      traffic_timer_, sources_timer_, unfit_timer_;
+      traffic_timer_, sources_timer_, unfit_timer_, gone_timer_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;

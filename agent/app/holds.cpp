@@ -46,6 +46,12 @@ void Daemon::report_holds() {
   probe_held();
 }
 
+void Daemon::report_conflicts() {
+  const auto news = conflicts_.look(*catalog_);
+  for (const std::string& line : news.begun) log::warn(line);
+  for (const std::string& line : news.ended) log::info(line);
+}
+
 void Daemon::probe_held() {
   std::uint64_t revision = 0;
   for (const SourceState& source : sources_) revision += source.guard.suspects_revision();

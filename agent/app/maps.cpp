@@ -81,6 +81,7 @@ Result<> Daemon::open_dataplane() {
 }
 
 void Daemon::program(const Generation& generation) {
+  report_conflicts();
   if (!reconciler_ || generation.changes.empty()) return;
   const auto began = steady_clock::now();
   const auto applied = reconciler_->apply(generation);
@@ -151,7 +152,7 @@ void Daemon::attach_when_complete() {
   attached_ = true;
   log::info(fmt::format("serving generation {} at {}", reconciler_->status().applied_generation,
                         dataplane_->cgroup_path()));
-  notify("READY=1\nSTATUS=serving");
+  notify({"READY=1", "STATUS=serving"});
 }
 
 // One timer for all that drains, not set anew by each change: constant change would put it off for

@@ -27,6 +27,7 @@ std::string MetricsReport::text() const {
   page.gauge("holdfast_ready", "1 when the maps serve a whole generation.", daemon_.ready());
   generations(page);
   sources(page);
+  catalog(page);
   guards(page);
   maps(page);
   datapath(page);
@@ -120,6 +121,21 @@ void MetricsReport::sources(telemetry::Page& page) const {
                      static_cast<double>(count), {{"source", name}});
       }
     }
+  }
+}
+
+void MetricsReport::catalog(telemetry::Page& page) const {
+  page.gauge("holdfast_conflicts", "Claims of a frontend that another service has.",
+             daemon_.catalog_ ? static_cast<double>(daemon_.catalog_->conflicts().size()) : 0);
+  const auto gone = daemon_.gone_.rows(std::chrono::steady_clock::now());
+  for (const auto& one : gone) {
+    page.gauge("holdfast_source_gone_services",
+               "Services that are served of a source that is not in the configuration.",
+               static_cast<double>(one.services), {{"source", one.name}});
+  }
+  for (const auto& one : gone) {
+    page.gauge("holdfast_source_gone_seconds_left", "Until these services leave.",
+               static_cast<double>(one.left.count()), {{"source", one.name}});
   }
 }
 

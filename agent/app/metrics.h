@@ -15,6 +15,7 @@ class MetricsReport {
 
  private:
   void sources(telemetry::Page& page) const;
+  void catalog(telemetry::Page& page) const;
   void guards(telemetry::Page& page) const;
   void maps(telemetry::Page& page) const;
   void datapath(telemetry::Page& page) const;

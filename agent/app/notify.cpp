@@ -10,10 +10,11 @@
 #include <cstring>
 
 #include "agent/base/fd.h"
+#include "agent/base/text.h"
 
 namespace holdfast {
 
-void notify(const std::string& message) {
+void notify(const std::vector<std::string>& fields) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   if (!path || (path[0] != '/' && path[0] != '@')) return;
   sockaddr_un address{};
@@ -24,6 +25,9 @@ void notify(const std::string& message) {
   if (path[0] == '@') address.sun_path[0] = '\0';
   Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return;
+  std::string message;
+  for (const std::string& field : fields)
+    message += (message.empty() ? "" : "\n") + printable(field, kCellLimit);
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
   (void)::sendto(fd.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                  reinterpret_cast<const sockaddr*>(&address), size);

@@ -8,21 +8,22 @@
 #include "agent/app/log.h"
 #include "agent/app/metrics.h"
 #include "agent/app/status.h"
+#include "agent/base/text.h"
 
 namespace holdfast {
 namespace {
 
 admin::Response json(const boost::json::value& value, unsigned status = 200) {
-  return {status, "application/json", boost::json::serialize(value) + "\n"};
+  return {status, "application/json", printable_json(boost::json::serialize(value)) + "\n"};
 }
 
 admin::Response problem(unsigned status, const std::string& message) {
-  return json(boost::json::object{{"error", message}}, status);
+  return json(boost::json::object{{"error", printable(message)}}, status);
 }
 
 admin::Response lines(const std::vector<std::string>& pending) {
   std::string body;
-  for (const std::string& part : pending) body += part + "\n";
+  for (const std::string& part : pending) body += printable(part) + "\n";
   return {pending.empty() ? 200u : 503u, "text/plain", pending.empty() ? "ok\n" : body};
 }
 
@@ -66,11 +67,12 @@ admin::Response Daemon::handle(const admin::Request& request) {
   if (request.path == "/v1/sources" && get) return json(report.sources());
   if (request.path == "/v1/holds" && get) return json(report.holds());
   if (request.path == "/v1/conflicts" && get) return json(report.conflicts());
-  if (request.path == "/v1/diff" && get) {
-    if (!reconciler_) return problem(503, "the maps are not made yet");
-    const auto differences = reconciler_->differences();
-    if (!differences) return problem(500, differences.error().what);
-    return json(to_json(*differences));
+  if (request.path == "/v1/diff" && get) return diff();
+  const std::string sources = "/v1/sources/", uninstall = "/uninstall";
+  if (request.path.starts_with(sources) && request.path.ends_with(uninstall) &&
+      request.path.size() > sources.size() + uninstall.size() && request.method == "POST") {
+    const std::string rest = request.path.substr(sources.size());
+    return leave_source(rest.substr(0, rest.size() - uninstall.size()));
   }
   const std::string prefix = "/v1/holds/";
   if (request.path.starts_with(prefix) && request.method == "POST") {
@@ -81,6 +83,30 @@ admin::Response Daemon::handle(const admin::Request& request) {
       return decide_hold(rest.substr(0, slash), verb == "accept");
   }
   return problem(404, fmt::format("no such request: {} {}", request.method, request.path));
+}
+
+// What of a gone source serves is desired for now, and yet no source says it.
+admin::Response Daemon::diff() {
+  if (!reconciler_) return problem(503, "the maps are not made yet");
+  const auto differences = reconciler_->differences();
+  if (!differences) return problem(500, differences.error().what);
+  auto rows = to_json(*differences).as_array();
+  for (boost::json::value& row : StatusReport(*this).gone_differences())
+    rows.push_back(std::move(row));
+  return json(rows);
+}
+
+admin::Response Daemon::leave_source(const std::string& name) {
+  for (const SourceState& source : sources_) {
+    if (source.name == name) {
+      return problem(409, fmt::format("source {} is in the configuration: take it out of the file, "
+                                      "and start holdfastd anew",
+                                      name));
+    }
+  }
+  const auto services = uninstall_source(name);
+  if (!services) return problem(404, fmt::format("nothing is served of a source {}", name));
+  return json(boost::json::object{{"source", name}, {"services", *services}});
 }
 
 // A source that is refused as a whole (another cluster answers) goes by its name, never by "all".

@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "agent/base/text.h"
 #include "holdfast/abi/base.h"
 
 namespace holdfast {
@@ -16,6 +17,8 @@ using boost::json::array;
 using boost::json::object;
 using boost::json::value;
 using std::chrono::system_clock;
+
+constexpr std::size_t kShownConflicts = 100;  // in a status; /v1/conflicts has them all
 
 std::int64_t seconds_since(system_clock::time_point then) {
   return std::chrono::duration_cast<std::chrono::seconds>(system_clock::now() - then).count();
@@ -63,9 +66,13 @@ value StatusReport::status() const {
   report["unreadable"] = daemon_.dataplane_ ? daemon_.dataplane_->unreadable() : "";
   array sources;
   for (const SourceState& state : daemon_.sources_) sources.push_back(source(state));
+  for (value& row : gone()) sources.push_back(std::move(row));
   report["sources"] = std::move(sources);
   report["holds"] = daemon_.open_holds();
-  report["conflicts"] = daemon_.catalog_ ? daemon_.catalog_->conflicts().size() : 0;
+  array contested = conflicts();
+  report["conflicts"] = contested.size();
+  if (contested.size() > kShownConflicts) contested.resize(kShownConflicts);
+  report["contested"] = std::move(contested);
   report["last_error"] = daemon_.reconciler_ ? daemon_.reconciler_->status().last_error : "";
   report["repairs"] = daemon_.reconciler_ ? daemon_.reconciler_->status().repairs : 0;
   report["unfit"] = unfit();
@@ -111,9 +118,9 @@ object StatusReport::source(const SourceState& state) const {
     row["last_confirmed"] = nullptr;
     row["age_seconds"] = nullptr;
   }
-  row["last_error"] = status.last_error;
+  row["last_error"] = printable(status.last_error, kCellLimit);
   object details;
-  for (const auto& [key, text] : status.details) details[key] = text;
+  for (const auto& [key, text] : status.details) details[key] = printable(text, kCellLimit);
   for (const auto& [key, count] : status.counters) details[key] = count;
   row["details"] = std::move(details);
   return row;
@@ -141,6 +148,11 @@ value StatusReport::sources() const {
     row["doubts"] = std::move(doubts);
     rows.push_back(std::move(row));
   }
+  for (value& row : gone()) {
+    row.as_object()["problems"] = array{};
+    row.as_object()["doubts"] = array{};
+    rows.push_back(std::move(row));
+  }
   return rows;
 }
 
@@ -151,7 +163,7 @@ object hold_row(const Hold& hold, TimePoint now) {
                                {"port", endpoint.port},
                                {"protocol", to_string(endpoint.protocol)},
                                {"verdict", to_string(endpoint.verdict)},
-                               {"evidence", endpoint.evidence}});
+                               {"evidence", printable(endpoint.evidence, kCellLimit)}});
   }
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - hold.since);
   return {{"id", hold.id},
@@ -163,7 +175,7 @@ object hold_row(const Hold& hold, TimePoint now) {
           {"absences", hold.absences},
           {"beyond_thresholds", hold.beyond_thresholds},
           {"since_seconds", age.count()},
-          {"reason", hold.reason},
+          {"reason", printable(hold.reason, kCellLimit)},
           {"endpoints", std::move(endpoints)}};
 }
 
@@ -178,23 +190,10 @@ value StatusReport::holds() const {
                             {"state", "open"},
                             {"whole_service", false},
                             {"since_seconds", status.refused_seconds},
-                            {"reason", status.last_error},
+                            {"reason", printable(status.last_error, kCellLimit)},
                             {"endpoints", array{}}});
     }
     for (const Hold& hold : state.guard.holds()) rows.push_back(hold_row(hold, now));
-  }
-  return rows;
-}
-
-value StatusReport::conflicts() const {
-  array rows;
-  if (!daemon_.catalog_) return rows;
-  for (const Conflict& conflict : daemon_.catalog_->conflicts()) {
-    rows.push_back(object{{"owner", conflict.owner.to_string()},
-                          {"loser", conflict.loser.to_string()},
-                          {"address", conflict.frontend.address.to_string()},
-                          {"port", conflict.frontend.port},
-                          {"protocol", to_string(conflict.protocol)}});
   }
   return rows;
 }

@@ -17,10 +17,13 @@ class StatusReport {
   boost::json::value status() const;
   boost::json::value sources() const;
   boost::json::value holds() const;
-  boost::json::value conflicts() const;
+  boost::json::array conflicts() const;
+  // A row of `diff` for each service of a source that is not in the configuration.
+  boost::json::array gone_differences() const;
 
  private:
   boost::json::object source(const SourceState& state) const;
+  boost::json::array gone() const;  // as rows of sources
   boost::json::value snapshot() const;
   boost::json::array unfit() const;
 

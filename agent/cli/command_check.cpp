@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that need neither maps nor daemon; and the remover.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <filesystem>
+#include <map>
 #include <ostream>
 
 #include "agent/base/file.h"
+#include "agent/base/text.h"
+#include "agent/catalog/catalog.h"
 #include "agent/cli/commands.h"
 #include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/objects.h"
@@ -31,7 +36,8 @@ int show_problems(const Env& env, const Options& options, const std::vector<Prob
   }
   if (!print_document(env.out, options.rendering, rows)) {
     for (const Problem& one : problems)
-      env.out << one.to_string() << (one.kind == Problem::Kind::note ? " (note)" : "") << "\n";
+      env.out << printable(one.to_string()) << (one.kind == Problem::Kind::note ? " (note)" : "")
+              << "\n";
   }
   return notes_in(problems) == problems.size() ? kOk : kFailed;
 }
@@ -62,6 +68,24 @@ std::vector<std::string> expand(const std::vector<std::string>& paths,
   return files;
 }
 
+// As a node that starts with these services decides it.
+void add_conflicts(const std::vector<ServicePtr>& services, std::vector<Problem>& problems) {
+  Catalog catalog({{"catalog"}}, 0);
+  std::vector<Admitted> all;
+  std::map<ServiceKey, std::string> origins;
+  for (const ServicePtr& one : services) {
+    all.push_back({one->key, one, false});
+    origins[one->key] = one->origin.get();
+  }
+  catalog.apply("catalog", all);
+  for (const Conflict& one : catalog.conflicts()) {
+    problems.push_back({origins[one.loser], 0, 0, "Service " + one.loser.to_string(),
+                        fmt::format("{} is also claimed by {}, which has it: {}",
+                                    format_host_port(one.frontend.address, one.frontend.port),
+                                    one.owner.to_string(), one.reason())});
+  }
+}
+
 }  // namespace
 
 int check_catalog(const Env& env, const Options& options) {
@@ -85,19 +109,7 @@ int check_catalog(const Env& env, const Options& options) {
     }
   }
   const auto services = kubernetes::assemble(pointers, {options.config.node_name}, problems);
-  std::map<std::tuple<IpAddress, std::uint16_t, Protocol>, ServicePtr> owners;
-  for (const ServicePtr& service : services) {
-    for (const Pool& pool : service->pools) {
-      for (const Frontend& one : pool.frontends) {
-        const auto [owner, fresh] =
-            owners.try_emplace({one.address, one.port, pool.protocol}, service);
-        if (fresh) continue;
-        problems.push_back({service->origin.get(), 0, 0, "Service " + service->key.to_string(),
-                            format_host_port(one.address, one.port) + " is also claimed by " +
-                                owner->second->key.to_string()});
-      }
-    }
-  }
+  add_conflicts(services, problems);
   if (notes_in(problems) == problems.size() && options.rendering.format == Format::table) {
     env.err << services.size() << " services, no problems\n";
   }
@@ -109,15 +121,17 @@ int check_config(const Env& env, const Options& options) {
   const auto content = read_file(path, 1 << 20);
   if (!content) return report(env, options, content.error());
   const int code = show_problems(env, options, parse_config(*content, path).problems);
-  if (code == kOk && options.rendering.format == Format::table) env.err << path << ": ok\n";
+  if (code == kOk && options.rendering.format == Format::table)
+    env.err << printable(path) << ": ok\n";
   return code;
 }
 
 int uninstall(const Env& env, const Options& options) {
+  if (!options.source.empty()) return uninstall_source(env, options);
   const auto removed = env.uninstall(options.config.bpffs, options.force);
   if (!removed) return report(env, options, removed.error());
   if (!print_document(env.out, options.rendering, array(removed->begin(), removed->end()))) {
-    for (const std::string& path : *removed) env.out << "removed " << path << "\n";
+    for (const std::string& path : *removed) env.out << "removed " << printable(path) << "\n";
   }
   return kOk;
 }

@@ -3,29 +3,16 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <map>
 #include <ostream>
 
-#include "agent/cli/commands.h"
+#include "agent/base/text.h"
+#include "agent/cli/ask.h"
 
 namespace holdfast::cli {
 namespace {
 
 namespace json = boost::json;
-
-Result<json::value> ask(const Env& env, const Options& options, const std::string& method,
-                        const std::string& path) {
-  const auto answer = env.request(options.config.admin_socket, {method, path, ""}, options.timeout);
-  if (!answer) return tl::unexpected(answer.error());
-  json::error_code error;
-  json::value value = json::parse(answer->body, error);
-  if (error) return fail(Errc::internal, "holdfastd answered what is no JSON: " + error.message());
-  if (answer->status < 300) return value;
-  const json::value* what = value.is_object() ? value.get_object().if_contains("error") : nullptr;
-  return fail(answer->status == 404 ? Errc::not_found : Errc::internal,
-              what ? cell(*what) : answer->body);
-}
 
 int show_rows(const Env& env, const Options& options, const std::string& path,
               const std::vector<Column>& columns, const std::string& name) {
@@ -76,6 +63,8 @@ void describe(std::ostream& out, const json::object& report) {
   }
   line("holds       ", cell(report.at("holds")));
   describe_unfit(out, report);
+  if (const auto* conflicts = report.if_contains("conflicts"))
+    line("conflicts   ", cell(*conflicts));
   if (const auto* error = report.if_contains("last_error"); error && cell(*error) != "-") {
     line("last error  ", cell(*error));
   }
@@ -131,7 +120,7 @@ int decide(const Env& env, const Options& options, const std::string& verb) {
   if (options.all)
     env.out << verb << "ed " << cell(answer->at("count")) << " holds\n";
   else
-    env.out << verb << "ed " << id << "\n";
+    env.out << verb << "ed " << printable(id) << "\n";
   return kOk;
 }
 
@@ -150,6 +139,17 @@ int status(const Env& env, const Options& options) {
                 {"AGE", "age_seconds"},
                 {"LAST-ERROR", "last_error"}},
                {"name"});
+    if (const auto* contested = report.if_contains("contested");
+        contested && contested->is_array() && !contested->get_array().empty()) {
+      print_rows(env.out, options.rendering, contested->get_array(),
+                 {{"CONTESTED", "address"},
+                  {"PORT", "port"},
+                  {"PROTOCOL", "protocol"},
+                  {"HAS-IT", "owner"},
+                  {"DOES-NOT", "loser"},
+                  {"REASON", "reason"}},
+                 {"address", "port"});
+    }
     if (options.rendering.format == Format::wide) {
       print_rows(env.out, options.rendering, report.at("maps").as_array(),
                  {{"MAP", "name"}, {"USED", "used"}, {"CAPACITY", "capacity"}}, {"name"});
@@ -237,6 +237,16 @@ int diff(const Env& env, const Options& options) {
                {"map", "key"});
   }
   return rows.empty() ? kOk : kFailed;
+}
+
+int uninstall_source(const Env& env, const Options& options) {
+  const auto answer = ask(env, options, "POST", "/v1/sources/" + options.source + "/uninstall");
+  if (!answer) return report(env, options, answer.error());
+  if (!print_document(env.out, options.rendering, *answer)) {
+    env.out << "uninstalled source " << cell(answer->at("source")) << ": "
+            << cell(answer->at("services")) << " services\n";
+  }
+  return kOk;
 }
 
 }  // namespace holdfast::cli

@@ -40,40 +40,6 @@ const std::vector<Column> kServiceColumns = {
     {"NAMESPACE", "namespace"}, {"NAME", "name"},           {"FRONTENDS", "frontends"},
     {"ENDPOINTS", "endpoints"}, {"SOURCE", "source", true}, {"GENERATION", "generation", true}};
 
-// A service is named with its namespace: -n is only the one that a bare name is of.
-Options anywhere(Options options) {
-  options.name_space.clear();
-  return options;
-}
-
-std::string name_of(const object& row) {
-  return std::string(row.at("namespace").as_string()) + "/" +
-         std::string(row.at("name").as_string());
-}
-
-void show_service(const Env& env, const Options& options, const std::string& name,
-                  const object& row) {
-  env.out << name << "  source " << cell(row.at("source")) << "  generation "
-          << cell(row.at("generation")) << "\n";
-  print_rows(env.out, options.rendering, row.at("frontends").as_array(),
-             {{"FRONTEND", "address"},
-              {"PORT", "port"},
-              {"PROTOCOL", "protocol"},
-              {"KIND", "kind"},
-              {"SERVED", "served"}},
-             {});
-  print_rows(env.out, options.rendering, row.at("endpoints").as_array(),
-             {{"ENDPOINT", "address"},
-              {"PORT", "port"},
-              {"STATE", "state"},
-              {"PICKED", "picked"},
-              {"WEIGHT", "weight"},
-              {"READY", "ready"},
-              {"NODE", "node"},
-              {"ZONE", "zone"}},
-             {});
-}
-
 }  // namespace
 
 int service_list(const Env& env, const Options& options) {
@@ -81,27 +47,6 @@ int service_list(const Env& env, const Options& options) {
     print_rows(env.out, options.rendering, services(env, options, maps), kServiceColumns,
                {"namespace", "name"});
     return kOk;
-  });
-}
-
-int service_show(const Env& env, const Options& options) {
-  return with_maps(env, options, [&](const MapsView& maps) -> int {
-    std::string wanted = options.arguments.at(0);
-    if (wanted.find('/') == std::string::npos) {
-      wanted = (options.name_space.empty() ? "default" : options.name_space) + "/" + wanted;
-    }
-    for (const auto& value : services(env, anywhere(options), maps)) {
-      const object& row = value.as_object();
-      if (name_of(row) != wanted) continue;
-      if (print_document(env.out, options.rendering, row)) return kOk;
-      if (options.rendering.format == Format::table || options.rendering.format == Format::wide) {
-        show_service(env, options, wanted, row);
-      } else {
-        print_rows(env.out, options.rendering, array{row}, kServiceColumns, {"namespace", "name"});
-      }
-      return kOk;
-    }
-    return report(env, options, {Errc::not_found, 0, "no service " + wanted + " in the maps"});
   });
 }
 

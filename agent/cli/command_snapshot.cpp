@@ -10,6 +10,7 @@
 #include <ostream>
 
 #include "agent/base/file.h"
+#include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/snapshot_views.h"
 #include "agent/snapshot/store.h"
@@ -89,7 +90,7 @@ Result<> known_sources(const Env& env, const Options& options, const Snapshot& s
                     "): nothing of it would be used");
   }
   if (!unknown.empty())
-    env.err << "holdfast: not used, since no source has this name: " << unknown << "\n";
+    env.err << "holdfast: not used, since no source has this name: " << printable(unknown) << "\n";
   return {};
 }
 
@@ -102,6 +103,14 @@ Result<Snapshot> adopt(const Env& env, const Options& options, Snapshot snapshot
   const auto maps = env.open_maps(options.config.bpffs);
   const std::uint64_t in_maps = maps ? maps->image.meta.generation : 0;
   snapshot.generation = std::max({*highest, in_maps, snapshot.generation}) + 1;
+  // Of no source of this node: the operator's word is about what this node served, not another.
+  const auto& configured = options.config.sources;
+  std::erase_if(snapshot.sources, [&](const Snapshot::SourceMemory& one) {
+    return !configured.empty() &&
+           std::none_of(configured.begin(), configured.end(),
+                        [&](const SourceConfig& source) { return source.name == one.name; });
+  });
+  snapshot.gone.clear();
   if (snapshot.node != options.config.node_name) snapshot.imported_from = snapshot.node;
   snapshot.node = options.config.node_name;
   return snapshot;
@@ -184,7 +193,7 @@ int snapshot_export(const Env& env, const Options& options) {
   const boost::json::object done{
       {"generation", file->generation}, {"file", to}, {"bytes", bytes->size()}};
   if (!print_document(env.out, options.rendering, done))
-    env.out << "exported generation " << file->generation << " to " << to << "\n";
+    env.out << "exported generation " << file->generation << " to " << printable(to) << "\n";
   return kOk;
 }
 

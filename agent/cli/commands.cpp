@@ -4,6 +4,8 @@
 #include <boost/json/object.hpp>
 #include <ostream>
 
+#include "agent/base/text.h"
+
 namespace holdfast::cli {
 
 const std::vector<Command>& commands() {
@@ -87,9 +89,10 @@ const std::vector<Command>& commands() {
        true},
       {"uninstall",
        "",
-       "detach the programs and remove everything pinned",
+       "detach the programs and remove everything pinned; with --source only the services of one "
+       "that is not in the configuration any more",
        uninstall,
-       {"--force"},
+       {"--force", "--source"},
        true},
       {"version", "", "versions of the CLI and of the map layout", version, {}, false},
       {"bugreport",
@@ -119,7 +122,7 @@ const std::map<std::string, std::string>& aliases() {
 namespace {
 
 void say(const Env& env, const Options& options, const std::string& what) {
-  env.err << "holdfast: " << what << "\n";
+  env.err << "holdfast: " << printable_lines(what) << "\n";
   if (options.rendering.format == Format::json) {
     print_json(env.out, boost::json::object{{"error", what}});
   }

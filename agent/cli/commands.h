@@ -24,6 +24,7 @@ struct Options {
   bool force = false;                  // --force
   std::string file;                    // --file
   bool force_identity = false;         // --force-identity
+  std::string source;                  // --source
   std::uint64_t generation = 0;        // --generation; 0: the newest
   std::string protocol = "tcp";
   Exit failure = kFailed;                 // what an error exits with
@@ -75,6 +76,7 @@ int snapshot_show(const Env&, const Options&);
 int snapshot_export(const Env&, const Options&);
 int snapshot_import(const Env&, const Options&);
 int uninstall(const Env&, const Options&);
+int uninstall_source(const Env&, const Options&);
 int version(const Env&, const Options&);
 int completion_bash(const Env&, const Options&);
 int completion_zsh(const Env&, const Options&);

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "agent/base/host.h"
+#include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/suggest.h"
 
@@ -44,6 +45,8 @@ void add_flag(CLI::App& app, const std::string& flag, Options& options) {
   if (flag == "--force") app.add_flag(flag, options.force, "also while holdfastd runs");
   if (flag == "--file")
     app.add_option("-f,--file", options.file, "where to write it; -: standard output");
+  if (flag == "--source")
+    app.add_option(flag, options.source, "only the services of this one, which is not configured");
   if (flag == "--force-identity")
     app.add_flag(flag, options.force_identity, "also of another node or cluster");
   if (flag == "--generation")
@@ -91,9 +94,9 @@ int usage_error(const Env& env, const CLI::ParseError& error,
                 const std::vector<std::string>& arguments) {
   const auto unknown = find_unknown(arguments);
   if (!unknown) {
-    env.err << "holdfast: " << error.what() << "\n";
+    env.err << "holdfast: " << printable(error.what()) << "\n";
   } else {
-    env.err << "holdfast: no command '" << unknown->word << "'";
+    env.err << "holdfast: no command '" << printable(unknown->word) << "'";
     if (!unknown->nearest.empty())
       env.err << "; did you mean 'holdfast " << unknown->nearest << "'?";
     env.err << "\n";

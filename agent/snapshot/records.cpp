@@ -19,7 +19,7 @@ enum EntryBits : std::uint8_t { kAbsent = 1, kRejected = 2, kLocal = 4 };
 
 constexpr std::uint16_t kEndpointBytes = 16 + 2 + 2 + 1 + 16 + 3 * 4;
 constexpr std::uint16_t kFrontendBytes = 16 + 2 + 1 + 1;
-constexpr std::uint16_t kTombstoneBytes = 3 * 4;
+constexpr std::uint16_t kTombstoneBytes = 3 * 4, kGoneBytes = 4 + 8;
 // The least that a record can be, so that no count reserves more than the file is long.
 constexpr std::size_t kLeastSource = 8, kLeastEntry = 27, kLeastPool = 16;
 
@@ -93,6 +93,11 @@ Frontend get_frontend(Reader& reader) {
   frontend.kind = static_cast<FrontendKind>(kind);
   frontend.host_scope = reader.number<std::uint8_t>() != 0;
   return frontend;
+}
+
+void put(Writer& writer, const Snapshot::Gone& one) {
+  writer.text(one.source);
+  writer.number(one.seconds_left);
 }
 
 void put(Writer& writer, const Tombstone& one) {
@@ -228,6 +233,10 @@ void put(Writer& writer, const std::vector<Tombstone>& tombstones) {
   put_array(writer, kTombstoneBytes, tombstones);
 }
 
+void put(Writer& writer, const std::vector<Snapshot::Gone>& gone) {
+  put_array(writer, kGoneBytes, gone);
+}
+
 std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, Dialect dialect) {
   std::vector<Snapshot::SourceMemory> sources;
   for (std::uint32_t left = reader.count(kLeastSource); left > 0 && reader.good(); --left) {
@@ -240,6 +249,18 @@ std::vector<Tombstone> get_tombstones(Reader& reader, Dialect dialect) {
   std::vector<Tombstone> tombstones;
   array(reader, dialect, kTombstoneBytes, tombstones, get_tombstone);
   return tombstones;
+}
+
+std::vector<Snapshot::Gone> get_gone(Reader& reader) {
+  std::vector<Snapshot::Gone> gone;
+  array(reader, {}, kGoneBytes, gone, [](Reader& part) {
+    Snapshot::Gone one;
+    one.source = part.text();
+    one.seconds_left = part.number<std::int64_t>();
+    part.require(one.seconds_left >= 0);
+    return one;
+  });
+  return gone;
 }
 
 }  // namespace holdfast::snapshot

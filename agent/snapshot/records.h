@@ -18,9 +18,11 @@ struct Dialect {
 
 void put(Writer& writer, const std::vector<Snapshot::SourceMemory>& sources);
 void put(Writer& writer, const std::vector<Tombstone>& tombstones);
+void put(Writer& writer, const std::vector<Snapshot::Gone>& gone);
 
 // After these `reader.good()` says whether all of it was read.
 std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, Dialect dialect);
 std::vector<Tombstone> get_tombstones(Reader& reader, Dialect dialect);
+std::vector<Snapshot::Gone> get_gone(Reader& reader);
 
 }  // namespace holdfast::snapshot

@@ -26,7 +26,7 @@ constexpr std::size_t kMajorAt = 8, kMinorAt = 10, kGenerationAt = 12, kLengthAt
 constexpr std::size_t kHeader = 28, kDigest = 32;
 
 // What a reader does not know it skips, so a new number needs a new minor format only.
-enum Section : std::uint32_t { kTexts = 1, kAbout = 2, kSources = 3, kTombstones = 4 };
+enum Section : std::uint32_t { kTexts = 1, kAbout = 2, kSources = 3, kTombstones = 4, kGone = 5 };
 using Sections = std::map<std::uint32_t, std::string_view>;
 
 std::string sha256(std::string_view bytes) {
@@ -95,6 +95,11 @@ Result<> read_sections(std::string_view body, Snapshot& snapshot) {
     snapshot.tombstones = get_tombstones(tombstones, {});
     good = good && tombstones.good();
   }
+  if (const auto found = sections->find(kGone); found != sections->end()) {  // from 3.1 on
+    Reader gone(found->second, texts);
+    snapshot.gone = get_gone(gone);
+    good = good && gone.good();
+  }
   if (!good) return damaged("its content does not parse");
   return {};
 }
@@ -112,17 +117,19 @@ SnapshotFormat format_of(std::string_view bytes) {
 
 std::string encode(const Snapshot& snapshot) {
   TextNumbers texts;
-  Writer about(texts), sources(texts), tombstones(texts);
+  Writer about(texts), sources(texts), tombstones(texts), gone(texts);
   about.number(snapshot.written_at);
   about.text(snapshot.node);
   about.text(snapshot.imported_from);
   put(sources, snapshot.sources);
   put(tombstones, snapshot.tombstones);
+  put(gone, snapshot.gone);
   const std::string table = texts.table();
   const std::pair<Section, const std::string&> sections[] = {{kTexts, table},
                                                              {kAbout, about.bytes()},
                                                              {kSources, sources.bytes()},
-                                                             {kTombstones, tombstones.bytes()}};
+                                                             {kTombstones, tombstones.bytes()},
+                                                             {kGone, gone.bytes()}};
   std::uint64_t body = 0;
   for (const auto& [number, bytes] : sections) body += 4 + 8 + bytes.size();
   std::string file;

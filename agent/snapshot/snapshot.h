@@ -28,6 +28,12 @@ struct Snapshot {
     std::string cluster = {};  // the uid of its cluster; "": it has none, or has not told
   };
   std::vector<SourceMemory> sources;
+  // Of these, those that the configuration does not name any more: how long they still serve.
+  struct Gone {
+    std::string source;
+    std::int64_t seconds_left = 0;
+  };
+  std::vector<Gone> gone = {};
   std::vector<Tombstone> tombstones;
   std::string node = {};           // that it is of; "": a format that does not tell
   std::string imported_from = {};  // the node whose snapshot it was; "": never imported
@@ -36,9 +42,9 @@ struct Snapshot {
 struct SnapshotFormat {
   std::uint16_t major = 0;
   std::uint16_t minor = 0;
-  std::string to_string() const;  // "3.0"; "1" and "2" had no minor
+  std::string to_string() const;  // "3.1"; "1" and "2" had no minor
 };
-inline constexpr SnapshotFormat kSnapshotFormat{3, 0};
+inline constexpr SnapshotFormat kSnapshotFormat{3, 1};
 
 std::string encode(const Snapshot& snapshot);
 // Never reads past `bytes`, whatever they hold. Errors: invalid (damaged), incompatible (a major

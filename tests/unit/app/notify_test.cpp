@@ -25,12 +25,13 @@ TEST(Notify, ReachesAnAbstractSocket) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
   ::setenv("NOTIFY_SOCKET", ("@" + name).c_str(), 1);
-  notify("READY=1\nSTATUS=serving");
+  notify({"READY=1", "STATUS=serving\nMAINPID=1"});
   char buffer[64];
   const ssize_t got = ::recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
   ::unsetenv("NOTIFY_SOCKET");
   ASSERT_GT(got, 0);
-  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(got)), "READY=1\nSTATUS=serving");
+  EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(got)),
+            "READY=1\nSTATUS=serving\\nMAINPID=1");
 }
 
 TEST(Notify, WatchdogIsHalfThePeriodAndForThisProcessOnly) {

@@ -57,7 +57,8 @@ TEST(CheckCatalog, WholeDirectoriesAndTheirFaults) {
   host.directory.write("d/b.yml", service_yaml("artist", "10.96.0.1"));
   const Outcome claimed = host.run({"check", "catalog", path});
   EXPECT_EQ(claimed.code, kFailed);
-  EXPECT_THAT(claimed.out, HasSubstr("10.96.0.1:80 is also claimed by"));
+  EXPECT_THAT(claimed.out, HasSubstr("Service default/song: 10.96.0.1:80 is also claimed by "
+                                     "default/artist, which has it"));
   host.directory.write("d/c.json", "{\"kind\": ");
   EXPECT_THAT(host.run({"check", "catalog", path}).out, HasSubstr("c.json:1:"));
   EXPECT_EQ(host.run({"check", "catalog", path + "/none.yaml"}).code, kFailed);

@@ -2,6 +2,7 @@
 // The commands that ask the daemon: what is asked, what is shown, what each answer exits with.
 #include <gmock/gmock.h>
 
+#include <boost/json/parse.hpp>
 #include <iostream>
 #include <thread>
 
@@ -63,6 +64,107 @@ TEST(Status, WithoutASnapshot) {
   body.replace(body.find("{\"generation\": 11, \"age_seconds\": 5}"), 36, "null");
   host.answers["GET /v1/status"] = json(body);
   EXPECT_THAT(host.run({"status"}).out, HasSubstr("snapshot    none"));
+}
+
+constexpr const char* kConflicts =
+    R"([{"owner": "default/song", "loser": "default/thief", "address": "10.96.0.10", "port": 80,
+        "protocol": "TCP", "owner_kind": "ClusterIP", "owner_source": "kube",
+        "loser_kind": "ExternalIP", "loser_source": "kube",
+        "reason": "the kind of the owner comes first"}])";
+
+TEST(Conflicts, StandInTheStatus) {
+  Host host;
+  std::string body = status_body(true);
+  host.answers["GET /v1/status"] = json(body);
+  EXPECT_THAT(host.run({"status"}).out, Not(HasSubstr("CONTESTED"))) << "an older daemon's answer";
+  body.replace(body.rfind('}'), 1,
+               std::string(", \"conflicts\": 1, \"contested\": ") + kConflicts + "}");
+  host.answers["GET /v1/status"] = json(body);
+  const Outcome outcome = host.run({"status"});
+  EXPECT_EQ(outcome.code, kOk) << "readiness means that the maps serve";
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("conflicts   1\n"), HasSubstr("CONTESTED"),
+                    HasSubstr("default/thief"), HasSubstr("the kind of the owner comes first")));
+}
+
+TEST(Conflicts, StandWithBothServices) {
+  Host host;
+  host.answers["GET /v1/conflicts"] = json(kConflicts);
+  for (const char* name : {"default/song", "default/thief"}) {
+    const Outcome outcome = host.run({"service", "show", name});
+    EXPECT_EQ(outcome.code, kOk) << name;
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("CONTESTED"), HasSubstr("default/song"),
+                                   HasSubstr("default/thief"), HasSubstr("ExternalIP")));
+    EXPECT_THAT(outcome.err, IsEmpty());
+    const auto row = boost::json::parse(host.run({"service", "show", name, "-o", "json"}).out);
+    EXPECT_EQ(row.at("contested").as_array().size(), 1u) << name;
+  }
+  const Outcome loser = host.run({"service", "show", "default/thief", "-o", "json"});
+  const auto row = boost::json::parse(loser.out);
+  EXPECT_EQ(row.at("source"), "kube") << "in no map: it lost every frontend";
+  EXPECT_TRUE(row.at("frontends").as_array().empty());
+  const auto other =
+      boost::json::parse(host.run({"service", "show", "shop/cart", "-o", "json"}).out);
+  EXPECT_TRUE(other.at("contested").as_array().empty());
+  EXPECT_EQ(host.timeout_seen, 1)
+      << "it answers without a daemon: one that hangs is not waited for";
+}
+
+TEST(Conflicts, AreNotKnownWithoutADaemon) {
+  Host host;
+  host.daemon = false;
+  const Outcome outcome = host.run({"service", "show", "default/song"});
+  EXPECT_EQ(outcome.code, kOk);
+  EXPECT_THAT(outcome.err, HasSubstr("holdfastd does not answer"));
+  const auto row =
+      boost::json::parse(host.run({"service", "show", "default/song", "-o", "json"}).out);
+  EXPECT_TRUE(row.at("contested").is_null());
+}
+
+TEST(UninstallSource, IsTheDaemonsToDo) {
+  Host host;
+  host.answers["POST /v1/sources/file/uninstall"] = json(R"({"source": "file", "services": 3})");
+  const Outcome done = host.run({"uninstall", "--source", "file"});
+  EXPECT_EQ(done.code, kOk) << done.err;
+  EXPECT_EQ(done.out, "uninstalled source file: 3 services\n");
+  host.answers["POST /v1/sources/file/uninstall"] = json(R"({"error": "it is in use"})", 409);
+  const Outcome refused = host.run({"uninstall", "--source", "file"});
+  EXPECT_EQ(refused.code, kFailed);
+  EXPECT_THAT(refused.err, HasSubstr("it is in use"));
+  host.daemon = false;
+  EXPECT_EQ(host.run({"uninstall", "--source", "file"}).code, kNoDaemon)
+      << "and nothing is removed";
+}
+
+// What tenants wrote comes back from the daemon, and perhaps of a version that escaped nothing.
+TEST(Daemon, WhatStrangersWroteForgesNothingOnATerminal) {
+  Host host;
+  const std::string evil = R"("a\nready       true\u001b[31m\u202e\u009b")";
+  host.answers["GET /v1/holds"] =
+      json(R"([{"id": "1", "source": "s", "service": )" + evil + R"(, "state": "open",
+               "since_seconds": 1, "reason": )" +
+           evil + R"(, "endpoints": []}])");
+  host.answers["GET /v1/sources"] =
+      json(R"([{"name": )" + evil + R"(, "last_error": )" + evil + "}]");
+  host.answers["GET /v1/status"] = json(R"({"error": )" + evil + "}", 500);
+  const std::string shown = "a\\nready       true\\x1b[31m\\u{202e}\\u{009b}";
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"hold", "list"},
+                                                  {"hold", "list", "-o", "name"},
+                                                  {"source", "list"},
+                                                  {"source", "list", "-o", "name"},
+                                                  {"hold", "show", "1"},
+                                                  {"status"}}) {
+    const Outcome outcome = host.run(command);
+    const std::string all = outcome.out + outcome.err;
+    if (command != std::vector<std::string>{"hold", "list", "-o", "name"})
+      EXPECT_THAT(all, HasSubstr(shown));
+    EXPECT_THAT(all, AllOf(Not(HasSubstr("\nready")), Not(HasSubstr("\x1b")),
+                           Not(HasSubstr("\u202e")), Not(HasSubstr("\u009b"))));
+  }
+  const Outcome as_json = host.run({"hold", "list", "-o", "json"});
+  EXPECT_THAT(as_json.out, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\u202e"))));
+  EXPECT_EQ(boost::json::parse(as_json.out),
+            boost::json::parse(host.answers["GET /v1/holds"].body));
 }
 
 TEST(Daemon, DeadIsExitThree) {

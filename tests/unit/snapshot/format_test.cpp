@@ -31,6 +31,12 @@ Snapshot golden(bool way, bool identity) {
   return snapshot;
 }
 
+Snapshot with_gone() {
+  Snapshot snapshot = golden(true, true);
+  snapshot.gone = {{"file", 321}};
+  return snapshot;
+}
+
 void expect_same(const Snapshot& a, const Snapshot& b) {
   // The encoder is deterministic and leaves nothing out, which snapshot_test.cpp shows.
   EXPECT_EQ(encode(a), encode(b));
@@ -48,7 +54,8 @@ void expect_same(const Snapshot& a, const Snapshot& b) {
 TEST(Format, FilesOfEveryEarlierFormatAreRead) {
   const std::pair<const char*, Snapshot> files[] = {{"format-1.snap", golden(false, false)},
                                                     {"format-2.snap", golden(true, false)},
-                                                    {"format-3.snap", golden(true, true)}};
+                                                    {"format-3.snap", golden(true, true)},
+                                                    {"format-3.1.snap", with_gone()}};
   for (const auto& [name, expected] : files) {
     const auto snapshot = decode(data(name));
     ASSERT_TRUE(snapshot) << name << ": " << snapshot.error().what;
@@ -57,7 +64,7 @@ TEST(Format, FilesOfEveryEarlierFormatAreRead) {
 }
 
 TEST(Format, WhatIsWrittenTodayIsTheGoldenFile) {
-  EXPECT_EQ(encode(golden(true, true)), data("format-3.snap"))
+  EXPECT_EQ(encode(with_gone()), data("format-3.1.snap"))
       << "a change of the format needs a new minor, or major, and a golden file of its own";
 }
 
@@ -69,6 +76,15 @@ TEST(Format, ANewerMinorFormatIsReadAndItsAdditionsSkipped) {
   const auto snapshot = decode(bytes);
   ASSERT_TRUE(snapshot) << snapshot.error().what;
   expect_same(*snapshot, golden(true, true));
+}
+
+TEST(Format, WhatIsLeftOfAGraceIsKept) {
+  const auto snapshot = decode(encode(with_gone()));
+  ASSERT_TRUE(snapshot);
+  ASSERT_EQ(snapshot->gone.size(), 1u);
+  EXPECT_EQ(snapshot->gone[0].source, "file");
+  EXPECT_EQ(snapshot->gone[0].seconds_left, 321);
+  EXPECT_TRUE(decode(data("format-3.snap"))->gone.empty());
 }
 
 TEST(Format, ANewerMajorFormatIsNotDamaged) {

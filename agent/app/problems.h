@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a source says of its own faults, in words that quote what strangers wrote. Kept printable
+// and bounded (agent/base/text.h), so that a name of a megabyte is neither kept nor shown whole.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/sources/update.h"
+
+namespace holdfast {
+
+// Of one update.
+struct Faults {
+  std::vector<Problem> problems;
+  std::vector<Doubt> doubts;
+};
+Faults faults_of(const SourceUpdate& update);
+
+// Of the faults of `now` that were not in `before`: a line each, and at most kMostLines, since a
+// control plane that goes wrong does so for thousands of objects at once; notes, of which a large
+// cluster has many, share one ("": none). `source list` has them all.
+inline constexpr std::size_t kMostLines = 50;
+struct FaultNews {
+  std::vector<std::string> warnings;
+  std::string note;
+};
+FaultNews news(const Faults& before, const Faults& now);
+
+}  // namespace holdfast
