@@ -89,7 +89,7 @@ class Claims:
     def metric(self, name):
         code, out, _ = self.host.run("curl", "-s", "-m", "2", "http://127.0.0.1:9464/metrics")
         expect(code == 0, "no metrics")
-        found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", out, re.M)
+        found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", out, re.MULTILINE)
         return float(found[1]) if found else None
 
     def served(self, name):
