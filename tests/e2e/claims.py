@@ -3,9 +3,11 @@
 """Who has an address: two services that claim one frontend, services of a source that the configuration does not name any
 more, and what strangers write into objects. Every connect is counted by who answered; each zero stands beside an arm in which
 the same count is not zero. One line a case: `ok claims:NAME: figures` or `FAIL claims:NAME: what`."""
+import hashlib
 import json
 import pathlib
 import re
+import struct
 import sys
 import time
 
@@ -206,8 +208,30 @@ class Claims:
         expect(code == 0, "diff")
         return "its services leave at once, for good, and no other; a configured source is refused"
 
+    def case_6_the_grace_ends(self):
+        """Ten minutes are not waited for: the newest snapshot is sealed anew with three seconds left."""
+        self.write(self.song, backed("old", OLD, KEPT, "uid-kept"))
+        wait_for("old to be served", lambda: self.served("old"))
+        self.host.stop_daemon()
+        self.write(self.song)
+        self.host.source = "again"
+        self.host.start_daemon()
+        self.host.stop_daemon()
+        newest = max((self.host.directory / "state").glob("*.snap"))
+        content = newest.read_bytes()
+        expect(struct.unpack_from("<I", content, len(content) - 32 - 30) == (5,), "the last section is not that of the graces")
+        body = content[:-40] + struct.pack("<q", 3)
+        newest.write_bytes(body + hashlib.sha256(body).digest())
+        self.host.start_daemon()
+        right = self.goes_to(OLD, KEPT, 50)
+        wait_for("old to leave", lambda: not self.served("old"))
+        count = self.dial(OLD, 20)
+        expect(count == {"failed": 20} and "its grace is over" in self.log(), count)
+        expect(self.host.cli("diff")[0] == 0, "diff")
+        return f"{right} of {right} answered before, 0 of 20 after; {self.goes_to(SONG, RIGHT)} at a service that stays"
+
     # --- what strangers write ------------------------------------------------------------------------------------
-    def case_6_text_of_tenants_forges_no_line(self):
+    def case_7_text_of_tenants_forges_no_line(self):
         begins = len(self.log())
         forged = "5\\n2026-01-01T00:00:00.000Z info forged\\e[31m\\u202e"
         evil = service("evil", "10.96.0.74", "2026-01-01T00:00:00Z", extra=f', annotations: {{holdfast.io/weight: "{forged}"}}')
