@@ -156,8 +156,9 @@ TEST(Daemon, WhatStrangersWroteForgesNothingOnATerminal) {
                                                   {"status"}}) {
     const Outcome outcome = host.run(command);
     const std::string all = outcome.out + outcome.err;
-    if (command != std::vector<std::string>{"hold", "list", "-o", "name"})
+    if (command != std::vector<std::string>{"hold", "list", "-o", "name"}) {
       EXPECT_THAT(all, HasSubstr(shown));
+    }
     EXPECT_THAT(all, AllOf(Not(HasSubstr("\nready")), Not(HasSubstr("\x1b")),
                            Not(HasSubstr("\u202e")), Not(HasSubstr("\u009b"))));
   }

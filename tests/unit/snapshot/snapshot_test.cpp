@@ -240,7 +240,7 @@ TEST(Snapshot, AnotherFormatIsSaidToBeIncompatibleAndNotDamaged) {
   const auto decoded = decode(sealed(other));
   ASSERT_FALSE(decoded);
   EXPECT_EQ(decoded.error().code, Errc::incompatible);
-  EXPECT_NE(decoded.error().what.find("format 9.0, this version reads 1 to 3"), std::string::npos)
+  EXPECT_NE(decoded.error().what.find("format 9.1, this version reads 1 to 3"), std::string::npos)
       << decoded.error().what;
 }
 
