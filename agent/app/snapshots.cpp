@@ -59,7 +59,10 @@ Snapshots::~Snapshots() {
 
 Result<std::optional<Snapshot>> Snapshots::start() {
   if (auto opened = store_.open(); !opened) return tl::unexpected(opened.error());
-  if (auto locked = store_.lock(); !locked) return tl::unexpected(locked.error());
+  const auto locked = store_.lock();
+  if (!locked) return tl::unexpected(locked.error());
+  if (!locked->empty())
+    log::warn("the lock of the state directory is held by " + *locked + "; it goes without");
   auto highest = store_.highest();
   if (!highest) return tl::unexpected(highest.error());
   highest_ = *highest;

@@ -17,6 +17,7 @@
 #include <tuple>
 
 #include "agent/base/file.h"
+#include "agent/base/flock.h"
 
 namespace holdfast {
 namespace {
@@ -168,13 +169,29 @@ Result<> SnapshotStore::open() {
   return {};
 }
 
-Result<> SnapshotStore::lock() {
+namespace {
+
+bool may_write(const LockHolder& holder, const Fd& directory) {
+  struct stat info {};
+  if (holder.name.empty() || ::fstat(directory.get(), &info) != 0) return true;
+  return holder.uid == 0 || holder.uid == info.st_uid || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+}  // namespace
+
+Result<std::string> SnapshotStore::lock() {
   Fd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return fail_errno(errno, "open the state directory " + directory_);
+  std::string without;
   for (int tries = 1; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     if (errno != EWOULDBLOCK && errno != EINTR)
       return fail_errno(errno, "lock the state directory " + directory_);
     if (tries == kLockTries) {
+      const auto holder = flock_holder(directory_);
+      if (holder && !may_write(*holder, fd)) {
+        without = describe(*holder);
+        break;
+      }
       return fail(Errc::exists, "another holdfastd uses the state directory " + directory_);
     }
     std::this_thread::sleep_for(kLockPause);
@@ -187,7 +204,7 @@ Result<> SnapshotStore::lock() {
     if (name.starts_with(kPrefix) && name.ends_with(std::string(kSuffix) + std::string(kBeside)))
       ::unlink(entry->path().c_str());
   }
-  return {};
+  return without;
 }
 
 // Never over one that was set aside earlier. Of very many the one written first goes.

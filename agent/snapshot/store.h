@@ -49,7 +49,9 @@ class SnapshotStore {
   // written shows at save().
   Result<> open();
   // Nobody else writes here from now on. Removes what a crash left half-written. Errors: exists.
-  Result<> lock();
+  // A lock of a process that cannot write here, though it may open the directory, keeps nobody
+  // from starting: it goes without, and says who that is; else "".
+  Result<std::string> lock();
 
   // The newest that is good; what is damaged or foreign on the way to it is set aside, and `notes`
   // tells. nullopt: there is none.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which files of a state directory are used, and what becomes of the others.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -194,6 +198,32 @@ TEST_F(Trusted, OneWriterAtATime) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::exists);
   EXPECT_THAT(second.error().what, HasSubstr("another holdfastd"));
+}
+
+// Whoever may open a directory may lock it.
+TEST_F(Trusted, ALockOfWhoCannotWriteThereKeepsNobodyFromStarting) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else";
+  ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int fd = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY);
+    const bool locked = ::setresuid(65534, 65534, 65534) == 0 && ::flock(fd, LOCK_EX) == 0;
+    (void)!::write(ready[1], locked ? "y" : "n", 1);
+    ::pause();
+    ::_exit(0);
+  }
+  char locked = 0;
+  ASSERT_EQ(::read(ready[0], &locked, 1), 1);
+  ASSERT_EQ(locked, 'y');
+  const auto without = store().lock();
+  ASSERT_TRUE(without) << without.error().what;
+  EXPECT_THAT(*without, HasSubstr("process " + std::to_string(child)));
+  EXPECT_THAT(*without, HasSubstr("user 65534"));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  for (const int end : ready) ::close(end);
 }
 
 TEST_F(Trusted, TheLockRemovesWhatACrashLeftHalfWrittenAndNothingElse) {
