@@ -12,6 +12,7 @@
 
 /* Set by the loader before the load. */
 volatile const __u64 hf_netns_cookie = 0; /* of the namespace that host frontends belong to */
+volatile const __u8 hf_netns_initial = 0; /* it is the initial one, of an unknown cookie */
 volatile const __u8 hf_have_retval = 0;   /* bpf_get_retval and bpf_set_retval exist (5.18) */
 
 /* While sockets move from a map of another layout: 1, and where that layout has the fields. */
@@ -33,7 +34,9 @@ static inline __attribute__((always_inline)) int hf_load_frontend(hf_view view,
 }
 
 static inline __attribute__((always_inline)) int hf_in_host_scope(hf_view view) {
-  return bpf_get_netns_cookie(view) == hf_netns_cookie;
+  const __u64 here = bpf_get_netns_cookie(view);
+
+  return here == (hf_netns_initial ? bpf_get_netns_cookie(0) : hf_netns_cookie);
 }
 
 static inline __attribute__((always_inline)) int hf_load_pool_word(hf_view view, __u32 pool,
@@ -83,31 +86,7 @@ static inline __attribute__((always_inline)) __u32 hf_random(hf_view view) {
 }
 
 #include "bpf/lib/lookup.h"
-#include "bpf/lib/socket.h"
-
-/* The few kernel fields that are read, found by CO-RE. */
-struct in6_addr___hf {
-  __u8 bytes[16];
-};
-
-struct sock_common {
-  __u16 skc_family;
-  unsigned char skc_state;
-  __be16 skc_dport;
-  __be32 skc_daddr;
-  struct in6_addr___hf skc_v6_daddr;
-} __attribute__((preserve_access_index));
-
-struct sock {
-  struct sock_common __sk_common;
-} __attribute__((preserve_access_index));
-
-struct tcp_sock {
-  __u32 srtt_us; /* in eighths */
-  __u32 rcv_nxt;
-} __attribute__((preserve_access_index));
-
-#define HF_AF_INET6 10 /* include/linux/socket.h */
+#include "bpf/sight.bpf.h"
 
 /* Per CPU, and yet atomic: no program is moved to another CPU, but on a preemptible kernel
  * (CONFIG_PREEMPT, PREEMPT_LAZY) one may give way to another in the middle of a count. */
@@ -123,14 +102,6 @@ HF_INLINE void hf_fetch_stats(__u32 endpoint) {
   struct hf_endpoint_stats* stats = bpf_map_lookup_elem(&endpoint_stats, &endpoint);
 
   if (stats) (void)*(volatile __u32*)&stats->connects;
-}
-
-/* Nanoseconds of CLOCK_MONOTONIC; where the kernel offers it (5.11) as of the last tick, at most
- * 10 ms ago, which spares reading the clock. */
-HF_INLINE __u64 hf_now(void) {
-  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
-    return bpf_ktime_get_coarse_ns();
-  return bpf_ktime_get_ns();
 }
 
 /* clang merges the context loads of an IPv4 and an IPv6 branch into one load from a computed
@@ -175,29 +146,15 @@ HF_INLINE void hf_write_addr(struct bpf_sock_addr* ctx, int v6, const struct hf_
   ctx->user_port = port;
 }
 
-HF_INLINE void hf_look_at(struct sock* sk, struct hf_sight* sight) {
-  sight->port = BPF_CORE_READ(sk, __sk_common.skc_dport);
-  sight->srtt_us = BPF_CORE_READ((struct tcp_sock*)sk, srtt_us) >> 3;
-  if (!sight->srtt_us) { /* else it says all: each read is a call */
-    sight->rcv_nxt = BPF_CORE_READ((struct tcp_sock*)sk, rcv_nxt);
-    sight->state = BPF_CORE_READ(sk, __sk_common.skc_state);
-  }
-  if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr) && /* no: a kernel without IPv6 */
-      BPF_CORE_READ(sk, __sk_common.skc_family) == HF_AF_INET6) {
-    bpf_core_read(&sight->peer, sizeof(sight->peer), &sk->__sk_common.skc_v6_daddr);
-    return;
-  }
-  sight->peer.word[2] = HF_V4_MAPPED_WORD;
-  sight->peer.word[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-}
-
 HF_INLINE void hf_judge(const struct hf_socket* state, const struct hf_endpoint* endpoint,
                         struct hf_endpoint_stats* stats, const struct hf_sight* sight) {
-  __u32 outcome = hf_outcome_of(sight, endpoint);
+  __u32 outcome = hf_outcome_of(sight, endpoint, state->dialled_at);
   __u32 dialled_at = (__u32)(state->dialled_at >> HF_HANDSHAKE_SHIFT);
 
   if (outcome == HF_OUTCOME_FOREIGN) {
     hf_count(HF_COUNT_FOREIGN_PEER);
+  } else if (outcome == HF_OUTCOME_UNSENT) {
+    hf_count(HF_COUNT_UNSENT);
   } else if (outcome == HF_OUTCOME_ESTABLISHED) {
     __sync_fetch_and_add(&stats->established, 1);
     if (sight->srtt_us) stats->srtt_us = sight->srtt_us;
@@ -206,7 +163,7 @@ HF_INLINE void hf_judge(const struct hf_socket* state, const struct hf_endpoint*
     __sync_fetch_and_add(&stats->abandoned, 1);
   } else {
     __sync_fetch_and_add(&stats->failures, 1);
-    stats->last_failure = hf_failure_of(hf_now() - state->dialled_at);
+    stats->last_failure = hf_failure_of(sight->segment_at - state->dialled_at);
   }
 }
 
@@ -266,17 +223,17 @@ HF_INLINE struct hf_socket* hf_state_of(void* sk, struct hf_socket* copy) {
  * (bpf/move.bpf.c) makes a state only where there is none: so there is one from here on, the
  * attempt before is settled once, from the one or the other, and the old state is gone. Connects
  * hold the socket's lock, so there are no two of them. */
-HF_INLINE void hf_move(struct bpf_sock_addr* ctx) {
-  char* old = bpf_sk_storage_get(&sockets_before, ctx->sk, 0, 0);
+HF_INLINE void hf_move(void* holder) {
+  char* old = bpf_sk_storage_get(&sockets_before, holder, 0, 0);
   struct hf_socket* state;
   struct hf_socket copy;
 
   if (!old) return;
   hf_read_before(old, &copy);
-  state = bpf_sk_storage_get(&sockets, ctx->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  state = bpf_sk_storage_get(&sockets, holder, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!state) return;
   if (!(state->flags & HF_SOCKET_LIVE)) *state = copy;
-  bpf_sk_storage_delete(&sockets_before, ctx->sk);
+  bpf_sk_storage_delete(&sockets_before, holder);
 }
 
 HF_INLINE void hf_remember(struct hf_socket* state, const struct hf_frontend_key* key,
@@ -289,8 +246,6 @@ HF_INLINE void hf_remember(struct hf_socket* state, const struct hf_frontend_key
   state->dialled_port = key->port;
   state->protocol = key->protocol;
   state->service = decision->service;
-  state->dialled_at = hf_now();
-  state->flags = HF_SOCKET_LIVE;
   stats = bpf_map_lookup_elem(&endpoint_stats, &decision->endpoint);
   if (stats) __sync_fetch_and_add(&stats->connects, 1);
 }
@@ -300,10 +255,17 @@ HF_INLINE void hf_remember(struct hf_socket* state, const struct hf_frontend_key
 HF_INLINE void hf_enter(struct bpf_sock_addr* ctx, const struct hf_frontend_key* key,
                         struct hf_decision* decision) {
   __u64 create = decision->verdict == HF_VERDICT_ENDPOINT ? BPF_SK_STORAGE_GET_F_CREATE : 0;
+  struct tcp_sock* tcp = bpf_skc_to_tcp_sock(ctx->sk);
   struct hf_socket* state;
+  __u8 flags = 0;
+  void* holder = tcp ? hf_holder(ctx, tcp, &flags) : 0;
 
-  if (hf_moving) hf_move(ctx);
-  state = bpf_sk_storage_get(&sockets, ctx->sk, 0, create);
+  if (!holder) {
+    if (create) hf_count(HF_COUNT_KERNEL_SOCKET);
+    return;
+  }
+  if (hf_moving) hf_move(holder);
+  state = bpf_sk_storage_get(&sockets, holder, 0, create);
   if (!state) {
     if (create) hf_count(HF_COUNT_NO_STORAGE);
     return;
@@ -312,8 +274,11 @@ HF_INLINE void hf_enter(struct bpf_sock_addr* ctx, const struct hf_frontend_key*
     hf_decide(decision, HF_VERDICT_PASS, HF_COUNT_BYPASSED);
     return;
   }
-  if (state->flags & HF_SOCKET_LIVE) hf_settle(state, (struct sock*)bpf_skc_to_tcp_sock(ctx->sk));
-  if (create) hf_remember(state, key, decision);
+  if (state->flags & HF_SOCKET_LIVE) hf_settle(state, (struct sock*)tcp);
+  if (!create) return;
+  hf_remember(state, key, decision);
+  state->dialled_at = hf_dialled_at(tcp);
+  state->flags = HF_SOCKET_LIVE | flags;
 }
 
 HF_INLINE int hf_deny(__u32 verdict) {
@@ -401,7 +366,7 @@ int hf_sock_release(struct bpf_sock* ctx) {
 
   if (!state) return 1;
   HF_OPAQUE(state);
-  if (state->flags & HF_SOCKET_LIVE) hf_settle(state, (struct sock*)ctx);
+  if (state->flags & HF_SOCKET_LIVE) hf_settle(state, hf_attempt_of(state, ctx));
   return 1;
 }
 

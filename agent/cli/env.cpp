@@ -26,8 +26,9 @@ Result<MapsView> read_pinned(const std::string& bpffs) {
 host::Facts read_host(const Config& config) {
   host::Facts facts;
   facts.kernel = read_kernel_facts();
+  facts.kernel.lockdown = host::read_lockdown("");
   facts.cgroup = read_cgroup_facts(config.cgroup, config.bpffs);
-  facts.pins = read_pin_facts(config.bpffs);
+  facts.pins = read_pin_facts(config.bpffs, facts.cgroup.path);
   facts.processes = host::read_processes("");
   const int daemon = host::owner_of_socket("", facts.processes, config.admin_socket);
   facts.rights = host::read_rights("", daemon);

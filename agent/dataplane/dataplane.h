@@ -16,7 +16,8 @@ namespace holdfast {
 
 struct ProgramStatus {
   std::string name;
-  bool attached = false;  // its link is pinned and points to the configured cgroup
+  bool attached = false;  // its link points to the configured cgroup, and runs it
+  bool pinned = false;    // and will outlive this process
 };
 
 struct MapStatus {

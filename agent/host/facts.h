@@ -36,6 +36,9 @@ struct KernelFacts {
   Answer set_retval = Answer::unknown;  // a connect can be answered with any errno
   Answer membarrier = Answer::unknown;  // MEMBARRIER_CMD_GLOBAL waits for a grace period here
   std::vector<HookFact> hooks;
+  Answer netns_cookie = Answer::unknown;  // a socket tells its network namespace (5.14)
+  bool initial_netns = false;             // this process is in the initial one
+  std::string lockdown;                   // "none", "integrity", "confidentiality"; "": not told
 };
 
 struct CgroupFacts {
@@ -63,6 +66,7 @@ struct PinFacts {
   std::uint32_t layout_expected = 0;
   bool complete = false;  // a whole generation was applied
   std::vector<LinkFact> links;
+  std::string grace;  // how the maps' writer waits for a grace period; "": not read
 };
 
 struct Process {

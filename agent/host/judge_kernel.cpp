@@ -20,6 +20,30 @@ Finding answer(std::string check, Answer given, const std::string& subject, Leve
           "run this as root, or with CAP_BPF and CAP_NET_ADMIN"};
 }
 
+// "confidentiality" takes from programs the helper that reads the kernel's memory
+// (bpf_probe_read_kernel, security/lockdown), without which the end of a connection says nothing.
+void judge_lockdown(const KernelFacts& kernel, Findings& out) {
+  if (kernel.lockdown == "confidentiality") {
+    out.push_back({"lockdown", Level::fail, "the kernel is locked down for confidentiality",
+                   "boot with lockdown=integrity or none: the programs may not read socket fields, "
+                   "and do not load"});
+  } else {
+    out.push_back({"lockdown", Level::ok, kernel.lockdown.empty() ? "none" : kernel.lockdown, ""});
+  }
+}
+
+// Before 5.14 the programs know only the initial namespace.
+void judge_scope(const KernelFacts& kernel, Findings& out) {
+  if (kernel.netns_cookie != Answer::no || kernel.initial_netns) {
+    out.push_back({"host scope", Level::ok, "NodePorts on loopback are served", ""});
+  } else {
+    out.push_back({"host scope", Level::warn,
+                   "NodePorts on loopback are not served: before Linux 5.14 only the host's own "
+                   "network namespace can be told apart",
+                   "run holdfastd in the host's network namespace, or use a later kernel"});
+  }
+}
+
 }  // namespace
 
 void judge_kernel(const Facts& facts, Findings& out) {
@@ -38,7 +62,11 @@ void judge_kernel(const Facts& facts, Findings& out) {
       "refuse", kernel.set_retval, "the helper bpf_set_retval (5.18)", Level::warn,
       "a connect to a service without endpoints passes through instead of ECONNREFUSED, and is "
       "counted as empty_passed; a later kernel answers at once"));
-  if (kernel.membarrier == Answer::no) {
+  judge_lockdown(kernel, out);
+  judge_scope(kernel, out);
+  if (!facts.pins.grace.empty()) {
+    out.push_back({"grace", Level::ok, "grace periods by " + facts.pins.grace, ""});
+  } else if (kernel.membarrier == Answer::no) {
     out.push_back({"grace", Level::ok,
                    "membarrier does not wait here (one CPU, or nohz_full): grace periods by "
                    "map-in-map updates, some milliseconds each",

@@ -12,7 +12,8 @@ void judge_links(const Facts& facts, Findings& out) {
   std::string off;
   for (const LinkFact& link : facts.pins.links) {
     if (link.attached) continue;
-    off += (off.empty() ? "" : ", ") + link.program + (link.pinned ? " (its cgroup is gone)" : "");
+    off += (off.empty() ? "" : ", ") + link.program +
+           (link.pinned ? " (somebody detached it, or its cgroup is gone)" : "");
   }
   if (off.empty()) {
     out.push_back({"programs", Level::ok, fmt::format("{} attached", facts.pins.links.size()), ""});
@@ -21,8 +22,11 @@ void judge_links(const Facts& facts, Findings& out) {
   // Maps that never held a whole generation are not attached on purpose.
   const bool failing = facts.pins.complete;
   out.push_back({"programs", failing ? Level::fail : Level::warn, "not attached: " + off,
-                 failing ? "start holdfastd, which attaches them; connects go where the network "
-                           "sends them until then"
+                 failing ? std::string(facts.daemon.answers
+                                           ? "holdfastd attaches them again within seconds, or its "
+                                             "log says why not"
+                                           : "start holdfastd, which attaches them") +
+                               "; connects go where the network sends them until then"
                          : "nothing was ever applied: see `holdfast source list`"});
 }
 
@@ -38,8 +42,9 @@ void judge_pins(const Facts& facts, Findings& out) {
     const bool served = facts.daemon.answers;
     out.push_back(
         {"pins", served ? Level::fail : Level::ok, "nothing is pinned under " + pins.bpffs,
-         served ? "holdfastd runs with another dataplane.bpffs, or its pins were removed: "
-                  "restart it"
+         served ? "holdfastd runs with another dataplane.bpffs; or its pins were removed, which "
+                  "it puts back within seconds, once " +
+                      pins.parent + " is on bpffs"
                 : ""});
     return;
   }

@@ -176,6 +176,14 @@ RightsFacts read_rights(const std::string& root, int pid) {
   return facts;
 }
 
+// "none [integrity] confidentiality"
+std::string read_lockdown(const std::string& root) {
+  const std::string text = slurp(root + "/sys/kernel/security/lockdown");
+  const auto begin = text.find('['), end = text.find(']');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return "";
+  return text.substr(begin + 1, end - begin - 1);
+}
+
 StateFacts read_state(const std::string& root, const std::string& directory) {
   StateFacts facts;
   facts.directory = directory;

@@ -16,6 +16,8 @@ int owner_of_socket(const std::string& root, const std::vector<Process>& process
                     const std::string& socket);
 // Of the process `pid`; 0: of this one.
 RightsFacts read_rights(const std::string& root, int pid);
+// The kernel's lockdown, as in facts.h.
+std::string read_lockdown(const std::string& root);
 StateFacts read_state(const std::string& root, const std::string& directory);
 // Entries of the bpffs that is mounted at `mount`, and of their directories; `except` and what is
 // under it are left out.

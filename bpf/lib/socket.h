@@ -36,6 +36,7 @@ enum hf_outcome {
   HF_OUTCOME_FAILED = 1,
   HF_OUTCOME_ABANDONED = 2,
   HF_OUTCOME_FOREIGN = 3, /* connected elsewhere by another program: not ours to judge */
+  HF_OUTCOME_UNSENT = 4,  /* no segment left: refused by the kernel or by another program */
 };
 
 #define HF_TCP_SYN_SENT 2 /* include/net/tcp_states.h */
@@ -48,19 +49,26 @@ struct hf_sight {
   __u8 pad;
   __u32 srtt_us;
   __u32 rcv_nxt;
+  __u64 segment_at; /* ns, CLOCK_MONOTONIC: when it last sent or received anything */
 };
 
 /* A round trip is measured, and the peer's first sequence number known, only once the handshake
  * ended. A disconnect (a failed blocking connect, connect to AF_UNSPEC) forgets the round trip but
- * not the number, which the next connect sets to 0. Still in SYN_SENT: the application gave up. */
-HF_INLINE __u32 hf_outcome_of(const struct hf_sight* sight, const struct hf_endpoint* endpoint) {
+ * not the number, which the next connect sets to 0 just before its SYN. Still in SYN_SENT: the
+ * application gave up. A socket that sent nothing since `dialled_at` says nothing of the endpoint:
+ * what it shows is of the attempt before. */
+HF_INLINE __u32 hf_outcome_of(const struct hf_sight* sight, const struct hf_endpoint* endpoint,
+                              __u64 dialled_at) {
   if (sight->port &&
       (sight->port != endpoint->port || !hf_same_addr(&sight->peer, &endpoint->addr)))
     return HF_OUTCOME_FOREIGN;
-  if (sight->srtt_us || sight->rcv_nxt) return HF_OUTCOME_ESTABLISHED;
+  if (sight->srtt_us) return HF_OUTCOME_ESTABLISHED;
+  if (sight->segment_at < dialled_at) return HF_OUTCOME_UNSENT;
+  if (sight->rcv_nxt) return HF_OUTCOME_ESTABLISHED;
   return sight->state == HF_TCP_SYN_SENT ? HF_OUTCOME_ABANDONED : HF_OUTCOME_FAILED;
 }
 
+/* `elapsed_ns`: from the connect to the segment that ended it, or to the last one sent. */
 HF_INLINE __u32 hf_failure_of(__u64 elapsed_ns) {
   return elapsed_ns < HF_REFUSED_WITHIN_NS ? HF_FAILURE_REFUSED : HF_FAILURE_TIMED_OUT;
 }

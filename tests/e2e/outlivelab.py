@@ -193,7 +193,7 @@ class Outlived:
         """Of redirected sockets; `lost` were neither settled nor are open. Nobody dials meanwhile; a list of counters
         that changes begins anew, so only from a daemon to one of its own build."""
         counters = {row["name"]: row["value"] for row in self.host.json("map", "dump", "counters")}
-        told = {name: counters[name] for name in ("settled", "stale_handle", "no_storage")}
+        told = {name: counters.get(name, 0) for name in ("settled", "stale_handle", "no_storage", "kernel_socket")}
         told["open"] = self.hold.ask("count")["open"]
         lost = counters["redirected"] - sum(told.values())
         return {"lost": lost, "in flight": self.in_flight(), "redirected": counters["redirected"], **told}

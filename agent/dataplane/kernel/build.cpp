@@ -92,7 +92,7 @@ Result<> verify(const Image& wanted, const Maps& maps) {
 
 Result<> open_writer(LiveSet& set) {
   set.capacity = capacity_of(set.maps);
-  auto writer = Writer::open(set.maps, set.capacity, set.programs->netns_cookie());
+  auto writer = Writer::open(set.maps, set.capacity, set.programs->netns().cookie);
   if (!writer) return tl::unexpected(writer.error());
   set.writer.emplace(std::move(*writer));
   return {};
@@ -121,7 +121,7 @@ Result<LiveSetPtr> build_set(const Pins& pins, std::uint32_t number, const Capac
   steps.next("make " + set->directory);
   if (auto made = make_directory(set->directory); !made) return tl::unexpected(made.error());
   steps.next("load");
-  LoadPlan plan{shared_with(content.before), capacity, nullptr};
+  LoadPlan plan{shared_with(content.before), capacity, nullptr, steps.no_netns_cookie()};
   if (content.before && !plan.reuse.contains("sockets")) plan.moving_from = content.before;
   auto programs = Programs::load(plan);
   if (!programs) return tl::unexpected(programs.error());
@@ -152,12 +152,14 @@ Result<> complete_set(const Pins& pins, LiveSet& set, const Steps& steps) {
   return {};
 }
 
-Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps) {
+Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps,
+                                 const Steps& steps) {
   auto set = std::make_unique<LiveSet>();
   set->number = number;
   set->directory = pins.set(number);
   set->maps = std::move(maps);
   LoadPlan plan;
+  plan.no_netns_cookie = steps.no_netns_cookie();
   for (const auto& [name, fd] : set->maps.fds) plan.reuse[name] = fd.get();
   auto programs = Programs::load(plan);
   if (!programs) return tl::unexpected(programs.error());

@@ -13,10 +13,14 @@ class Grace {
   // membarrier(2) where it waits for RCU; else an update of a map-in-map, which does too.
   static Result<Grace> choose();
   static bool membarrier_waits();  // on this machine
+  // Where membarrier waits no longer, as with all processors but one taken offline, or is refused:
+  // by the map-in-map, from then on.
   Result<> wait();
   hf_grace_mode mode() const { return mode_; }
 
  private:
+  Result<> make_maps();
+
   hf_grace_mode mode_ = HF_GRACE_MEMBARRIER;
   Fd outer_, inner_[2];
   int turn_ = 0;

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -167,6 +168,9 @@ void read_meta(const std::string& path, host::PinFacts& facts) {
   std::memcpy(&meta, value.data(), sizeof meta);
   facts.layout = meta.abi_version;
   facts.complete = meta.complete != 0;
+  if (meta.grace_mode == HF_GRACE_MEMBARRIER || meta.grace_mode == HF_GRACE_MAP_IN_MAP) {
+    facts.grace = to_string(static_cast<hf_grace_mode>(meta.grace_mode));
+  }
 }
 
 }  // namespace
@@ -187,6 +191,9 @@ host::KernelFacts read_kernel_facts() {
   }
   facts.set_retval = has_set_retval(programs);
   facts.membarrier = Grace::membarrier_waits() ? Answer::yes : Answer::no;
+  const HostNetns netns = host_netns();
+  facts.netns_cookie = netns.cookie ? Answer::yes : Answer::no;
+  facts.initial_netns = netns.initial;
   return facts;
 }
 
@@ -203,7 +210,7 @@ host::CgroupFacts read_cgroup_facts(const std::string& configured, const std::st
   return facts;
 }
 
-host::PinFacts read_pin_facts(const std::string& bpffs) {
+host::PinFacts read_pin_facts(const std::string& bpffs, const std::string& cgroup) {
   host::PinFacts facts;
   facts.bpffs = bpffs;
   facts.parent = std::filesystem::path(bpffs).parent_path().string();
@@ -221,9 +228,10 @@ host::PinFacts read_pin_facts(const std::string& bpffs) {
   std::error_code error;
   facts.set = std::filesystem::read_symlink(pins.current(), error).string();
   read_meta(pins.map(pins.set(pins.current_set()), "meta"), facts);
-  for (const ProgramStatus& link : link_status(pins)) {
-    const bool pinned = ::access(pins.link(link.name).c_str(), F_OK) == 0;
-    facts.links.push_back({link.name, pinned, link.attached});
+  struct stat at {};  // the inode of a cgroup's directory is its id
+  const bool there = !cgroup.empty() && ::stat(cgroup.c_str(), &at) == 0;
+  for (const ProgramStatus& link : link_status(pins, there ? at.st_ino : 0)) {
+    facts.links.push_back({link.name, link.pinned, link.attached});
   }
   return facts;
 }

@@ -11,6 +11,7 @@ namespace holdfast {
 
 host::KernelFacts read_kernel_facts();
 host::CgroupFacts read_cgroup_facts(const std::string& configured, const std::string& bpffs);
-host::PinFacts read_pin_facts(const std::string& bpffs);
+// `cgroup`: where links should be attached; "": anywhere.
+host::PinFacts read_pin_facts(const std::string& bpffs, const std::string& cgroup);
 
 }  // namespace holdfast

@@ -1,76 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dataplane/kernel/kernel.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
-#include "agent/dataplane/kernel/sets.h"
+#include "agent/dataplane/kernel/state.h"
 #include "holdfast/abi/socket.h"
 
 namespace holdfast {
-
-using namespace kernel;
-
-struct KernelDataplane::State {
-  Pins pins;
-  Steps steps;
-  CgroupAt cgroup;
-  Capacity limit;
-  Fd cgroup_lock, bpffs_lock;
-  bool took_over = false;
-  std::uint32_t unreadable = 0;  // serves until attach(), in place of `set`
-  std::string why_unreadable;
-  bool blank = false;  // the set was made by this process, and nothing is written yet
-  LiveSetPtr set;
-
-  Result<> lock(const std::string& configured_cgroup);
-  Result<> open_set(const Capacity& capacity);
-  Result<> first_set(const Capacity& capacity);
-  Result<> take_over(std::uint32_t number, Maps maps);
-  Result<> convert_set(std::uint32_t number, const Maps& maps);
-  Result<> begin_beside(std::uint32_t number, const Capacity& capacity, const Error& why);
-  Result<> grow_beside(const Capacity& room, const Image& image);
-  Result<> replace_unreadable();
-  Result<> move_to(std::uint32_t from, LiveSetPtr next, const ProgramFd& back);
-  void load_last_programs();
-  ProgramFd programs() const {
-    return [this](const std::string& name) { return set->programs->fd(name); };
-  }
-};
 
 KernelDataplane::KernelDataplane(std::unique_ptr<State> state) : state_(std::move(state)) {}
 KernelDataplane::~KernelDataplane() = default;
 
 namespace {
 
-// The inode of a cgroup's directory is its id (kernfs, 64-bit).
-Result<std::uint64_t> cgroup_id_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return fail_errno(errno, "cgroup " + path);
-  return info.st_ino;
+bool links_attached(const Pins& pins) {
+  const auto links = link_status(pins);
+  return std::any_of(links.begin(), links.end(),
+                     [](const ProgramStatus& link) { return link.attached; });
 }
 
 }  // namespace
-
-Result<> KernelDataplane::State::lock(const std::string& configured_cgroup) {
-  auto path = resolve_cgroup(configured_cgroup);
-  if (!path) return tl::unexpected(path.error());
-  auto id = cgroup_id_of(*path);
-  if (!id) return tl::unexpected(id.error());
-  cgroup = {*path, *id};
-  auto held = lock_directory(cgroup.path, "cgroup");
-  if (!held) return tl::unexpected(held.error());
-  cgroup_lock = std::move(*held);
-  if (auto made = make_directories(pins); !made) return made;
-  held = lock_directory(pins.root, "bpffs directory");
-  if (!held) return tl::unexpected(held.error());
-  bpffs_lock = std::move(*held);
-  return check_links(pins, cgroup.id);
-}
 
 // Published at once: it serves nobody until the programs are attached.
 Result<> KernelDataplane::State::first_set(const Capacity& capacity) {
@@ -86,7 +39,9 @@ Result<> KernelDataplane::State::open_set(const Capacity& capacity) {
   if (auto settled = settle_sets(pins, steps); !settled) return settled;
   const std::uint32_t number = pins.current_set();
   took_over = number != 0;
-  if (!took_over) return first_set(capacity);
+  if (!took_over && !links_attached(pins)) return first_set(capacity);
+  if (!took_over)
+    return begin_beside(0, capacity, fail(Errc::not_found, "its maps are gone").value());
   auto maps = open_pinned(pins, pins.set(number), false);
   if (!maps && maps.error().code == Errc::incompatible) {
     return begin_beside(number, capacity, maps.error());
@@ -97,7 +52,7 @@ Result<> KernelDataplane::State::open_set(const Capacity& capacity) {
 }
 
 Result<> KernelDataplane::State::take_over(std::uint32_t number, Maps maps) {
-  auto taken = take_over_set(pins, number, std::move(maps));
+  auto taken = take_over_set(pins, number, std::move(maps), steps);
   if (!taken) return tl::unexpected(taken.error());
   set = std::move(*taken);
   return {};
@@ -111,7 +66,7 @@ Result<> KernelDataplane::State::convert_set(std::uint32_t number, const Maps& m
   if (!next) return tl::unexpected(next.error());
   auto programs = pinned_programs(pins, number);
   if (!programs) return tl::unexpected(programs.error());
-  return move_to(number, std::move(*next), fd_of(*programs));
+  return move_to(number, std::move(*next), maps, fd_of(*programs));
 }
 
 // Whoever opened it fills it, from a snapshot or the sources. Nothing of the set that serves is
@@ -122,7 +77,8 @@ Result<> KernelDataplane::State::begin_beside(std::uint32_t number, const Capaci
   if (!made) return tl::unexpected(made.error());
   set = std::move(*made);
   unreadable = number;
-  why_unreadable = "set " + std::to_string(number) + ": " + why.what;
+  why_unreadable =
+      (number ? "set " + std::to_string(number) : "what is attached") + ": " + why.what;
   took_over = false;
   blank = true;
   return {};
@@ -140,10 +96,10 @@ Result<> KernelDataplane::State::grow_beside(const Capacity& room, const Image& 
 // After an error some links run the new programs, the new set is whole, and the next start ends the
 // switch.
 Result<> KernelDataplane::State::replace_unreadable() {
-  const std::uint32_t from = unreadable;
+  const std::uint32_t from = *unreadable;
   if (auto whole = complete_set(pins, *set, steps); !whole) return whole;
   if (auto moved = switch_sets(pins, from, set->number, programs(), steps); !moved) return moved;
-  unreadable = 0;
+  unreadable.reset();
   why_unreadable.clear();
   return {};
 }
@@ -158,6 +114,11 @@ Result<std::unique_ptr<KernelDataplane>> KernelDataplane::open(const KernelOptio
   if (auto opened = state->open_set(options.capacity); !opened) {
     return tl::unexpected(opened.error());
   }
+  if (!state->set->programs->netns().known()) {
+    state->warnings.emplace_back(
+        "NodePorts on loopback are not served: before Linux 5.14 the kernel does not tell which "
+        "network namespace this is, and it is not the initial one");
+  }
   return std::unique_ptr<KernelDataplane>(new KernelDataplane(std::move(state)));
 }
 
@@ -170,13 +131,28 @@ Result<> KernelDataplane::attach() {
       !attached) {
     return attached;
   }
+  state.links.hold(state.pins);
   if (auto detached = detach_unknown(state.pins, state.steps); !detached) return detached;
   return state.set->programs->repin_programs(state.set->directory, state.steps);
 }
 
-// `back`: the programs of the set that serves. Before `current` names the new set all can be
-// undone.
-Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next,
+// Not whole any more, first: the next start would go on to it, though this life goes on writing to
+// the other. What its programs counted meanwhile is not lost. A link that cannot be switched runs
+// them until it can (watch).
+Result<> KernelDataplane::State::go_back(LiveSet& next, const Maps& old, const ProgramFd& back) {
+  const std::string building = pins.building(next.number);
+  if (std::rename(next.directory.c_str(), building.c_str()) != 0) {
+    return fail_errno(errno, "rename " + next.directory);
+  }
+  if (auto undone = switch_links(pins, back, steps); !undone) return undone;
+  if (auto waited = next.writer->grace(); !waited) return waited;
+  if (auto added = add_evidence(next.maps, old); !added) return added;
+  return remove_directory(building, steps);
+}
+
+// `back`: the programs of the set that serves, `old` its maps. Before `current` names the new set
+// all can be undone.
+Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next, const Maps& old,
                                          const ProgramFd& back) {
   if (auto whole = complete_set(pins, *next, steps); !whole) return whole;
   const auto fd = [&](const std::string& name) { return next->programs->fd(name); };
@@ -186,11 +162,10 @@ Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next,
     if (moved && set->programs->moving()) load_last_programs();
     return moved;
   }
-  if (auto undone = switch_links(pins, back, steps); !undone) {
+  if (auto undone = go_back(*next, old, back); !undone) {
     return within("go back to set " + std::to_string(from) + " after: " + moved.error().what,
                   undone.error());
   }
-  (void)retire_set(pins, next->number, steps);
   return moved;
 }
 
@@ -199,7 +174,7 @@ Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next,
 void KernelDataplane::State::load_last_programs() {
   auto maps = open_pinned(pins, set->directory, false);
   if (!maps) return;
-  auto last = take_over_set(pins, set->number, std::move(*maps));
+  auto last = take_over_set(pins, set->number, std::move(*maps), steps);
   if (!last) return;
   set = std::move(*last);
   if (auto switched = switch_links(pins, programs(), steps); !switched) return;
@@ -220,7 +195,7 @@ Result<> KernelDataplane::grow(const Capacity& room) {
     return tl::unexpected(next.error());
   }
   const LiveSet& old = *state.set;
-  return state.move_to(old.number, std::move(*next),
+  return state.move_to(old.number, std::move(*next), old.maps,
                        [&](const std::string& name) { return old.programs->fd(name); });
 }
 
@@ -238,6 +213,12 @@ bool KernelDataplane::took_over() const {
 }
 std::string KernelDataplane::unreadable() const {
   return state_->why_unreadable;
+}
+const std::vector<std::string>& KernelDataplane::warnings() const {
+  return state_->warnings;
+}
+hf_grace_mode KernelDataplane::grace_mode() const {
+  return state_->set->writer->grace_mode();
 }
 std::string KernelDataplane::cgroup_path() const {
   return state_->cgroup.path;
@@ -275,9 +256,6 @@ Result<> KernelDataplane::apply(const Diff& diff) {
 }
 Result<std::vector<CounterValue>> KernelDataplane::counters() {
   return read_counters(state_->set->maps);
-}
-std::vector<ProgramStatus> KernelDataplane::programs() {
-  return link_status(state_->pins);
 }
 
 Result<hf_endpoint_stats> KernelDataplane::stats(std::uint32_t endpoint) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/dataplane/dataplane.h"
@@ -18,7 +19,8 @@ namespace holdfast {
 struct KernelTrial {
   std::function<void(const std::string& step)> before_step;  // may end the process
   bool connects_first = false;                               // links switched in the reverse order
-  bool no_cut = false;  // the stats of the old set are not carried over
+  bool no_cut = false;           // the stats of the old set are not carried over
+  bool no_netns_cookie = false;  // the kernel does not tell it (before 5.14)
 };
 
 struct KernelOptions {
@@ -34,6 +36,14 @@ Result<std::string> find_cgroup2_root();
 // What `cgroup` of the options stands for; invalid: no cgroup2 directory.
 Result<std::string> resolve_cgroup(const std::string& configured);
 
+std::string_view to_string(hf_grace_mode mode);  // "membarrier", "map-in-map"
+
+// What others did to links and pins: a line each; and whether all of it was mended.
+struct Watched {
+  std::vector<std::string> faults;
+  Result<> mended;
+};
+
 class KernelDataplane : public Dataplane {
  public:
   // Takes both locks (exists: another daemon runs), ends a switch of sets that an earlier process
@@ -47,6 +57,9 @@ class KernelDataplane : public Dataplane {
   // so that a first attach never meets half a catalog. Where a set of another version serves that
   // cannot be read, this is the moment at which this life's set takes its place.
   Result<> attach();
+  // After attach(), every few seconds: attaches again what somebody detached, also when the cgroup
+  // was removed and made again; pins again what lost its pin. Some 60 system calls.
+  Watched watch();
   // Writes {bypass} into the state of one of our own sockets, before it connects.
   Result<> bypass(int socket_fd);
 
@@ -55,6 +68,9 @@ class KernelDataplane : public Dataplane {
   // and the state of its sockets are not carried over. "": there is none.
   std::string unreadable() const;
   std::string cgroup_path() const;
+  // Of open(): what is not as it should be, and keeps nobody from serving.
+  const std::vector<std::string>& warnings() const;
+  hf_grace_mode grace_mode() const;  // of the grace periods of this life
 
   Capacity capacity() const override;
   Capacity limit() const override;

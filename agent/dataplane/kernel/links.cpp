@@ -15,19 +15,6 @@
 namespace holdfast::kernel {
 namespace {
 
-struct LinkState {
-  bool exists = false;
-  std::uint64_t cgroup_id = 0;  // 0: detached, its cgroup is gone
-};
-
-LinkState link_state(const std::string& path) {
-  Fd fd(::bpf_obj_get(path.c_str()));
-  bpf_link_info info{};
-  __u32 length = sizeof info;
-  if (!fd || ::bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) return {};
-  return {true, info.cgroup.cgroup_id};
-}
-
 Result<> switch_link(const std::string& path, int program) {
   Fd link(::bpf_obj_get(path.c_str()));
   if (!link) return fail_errno(errno, "open link " + path);
@@ -35,15 +22,11 @@ Result<> switch_link(const std::string& path, int program) {
   return fail_errno(errno, "switch link " + path);
 }
 
-Result<> attach_link(const std::string& path, int cgroup, const ProgramRow& row, int program) {
-  bpf_prog_type type{};
-  bpf_attach_type attach{};
-  if (::libbpf_prog_type_by_name(row.section.c_str(), &type, &attach) != 0) {
-    return fail(Errc::internal, "no hook is called " + row.section);
-  }
-  Fd link(::bpf_link_create(program, cgroup, attach, nullptr));
-  if (!link) return fail_errno(errno, "attach " + row.name);
-  if (::bpf_obj_pin(link.get(), path.c_str()) == 0) return {};
+Result<> attach_link(const std::string& path, const std::string& cgroup, const ProgramRow& row,
+                     int program) {
+  const auto link = create_link(cgroup, row, program);
+  if (!link) return tl::unexpected(link.error());
+  if (::bpf_obj_pin(link->get(), path.c_str()) == 0) return {};
   return fail_errno(errno, "pin link " + path);
 }
 
@@ -54,6 +37,31 @@ bool known(const std::string& program) {
 }
 
 }  // namespace
+
+LinkState link_state(int link) {
+  bpf_link_info info{};
+  __u32 length = sizeof info;
+  if (::bpf_obj_get_info_by_fd(link, &info, &length) != 0) return {};
+  return {true, info.cgroup.cgroup_id, info.id, info.prog_id};
+}
+
+LinkState link_state(const std::string& pin) {
+  const Fd fd(::bpf_obj_get(pin.c_str()));
+  return fd ? link_state(fd.get()) : LinkState{};
+}
+
+Result<Fd> create_link(const std::string& cgroup, const ProgramRow& row, int program) {
+  bpf_prog_type type{};
+  bpf_attach_type attach{};
+  if (::libbpf_prog_type_by_name(row.section.c_str(), &type, &attach) != 0) {
+    return fail(Errc::internal, "no hook is called " + row.section);
+  }
+  const Fd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return fail_errno(errno, "open cgroup " + cgroup);
+  Fd link(::bpf_link_create(program, directory.get(), attach, nullptr));
+  if (!link) return fail_errno(errno, "attach " + row.name);
+  return link;
+}
 
 Result<> check_links(const Pins& pins, std::uint64_t cgroup_id) {
   for (const ProgramRow& row : program_rows()) {
@@ -105,8 +113,6 @@ Result<> detach_unknown(const Pins& pins, const Steps& steps) {
 
 Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
                       const Steps& steps) {
-  Fd directory(::open(cgroup.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory) return fail_errno(errno, "open cgroup " + cgroup.path);
   for (const ProgramRow& row : program_rows()) {
     const std::string path = pins.link(row.name);
     const LinkState link = link_state(path);
@@ -116,17 +122,19 @@ Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd&
       continue;
     }
     if (link.exists) ::unlink(path.c_str());  // its cgroup is gone: it serves nobody
-    if (auto made = attach_link(path, directory.get(), row, programs(row.name)); !made) {
+    if (auto made = attach_link(path, cgroup.path, row, programs(row.name)); !made) {
       return made;
     }
   }
   return {};
 }
 
-std::vector<ProgramStatus> link_status(const Pins& pins) {
+std::vector<ProgramStatus> link_status(const Pins& pins, std::uint64_t cgroup_id) {
   std::vector<ProgramStatus> result;
   for (const ProgramRow& row : program_rows()) {
-    result.push_back({row.name, link_state(pins.link(row.name)).cgroup_id != 0});
+    const LinkState link = link_state(pins.link(row.name));
+    const bool attached = link.cgroup_id != 0 && (!cgroup_id || link.cgroup_id == cgroup_id);
+    result.push_back({row.name, attached, link.exists});
   }
   return result;
 }

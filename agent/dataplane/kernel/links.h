@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/base/fd.h"
 #include "agent/base/result.h"
 #include "agent/dataplane/dataplane.h"
 #include "agent/dataplane/kernel/pins.h"
@@ -20,6 +21,16 @@ struct CgroupAt {
   std::uint64_t id = 0;
 };
 
+struct LinkState {
+  bool exists = false;
+  std::uint64_t cgroup_id = 0;  // 0: detached, by somebody or with its cgroup
+  std::uint32_t id = 0;
+  std::uint32_t program = 0;  // id
+};
+LinkState link_state(int link);
+LinkState link_state(const std::string& pin);
+Result<Fd> create_link(const std::string& cgroup, const ProgramRow& row, int program);
+
 // Pinned links of an earlier life at another cgroup: incompatible.
 Result<> check_links(const Pins& pins, std::uint64_t cgroup_id);
 // The links that are there: of this version's programs in the order of abi/layout.h, then others'.
@@ -33,7 +44,8 @@ Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd&
 // Detaches what another version attached, and this one has no program for: it would serve for ever
 // from maps that nobody writes.
 Result<> detach_unknown(const Pins& pins, const Steps& steps);
-// Attached means that the link is pinned, and to a cgroup that still exists.
-std::vector<ProgramStatus> link_status(const Pins& pins);
+// Attached means that the link is pinned, and to a cgroup that still exists: to this one, if any is
+// given.
+std::vector<ProgramStatus> link_status(const Pins& pins, std::uint64_t cgroup_id = 0);
 
 }  // namespace holdfast::kernel

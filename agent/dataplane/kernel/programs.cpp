@@ -45,6 +45,11 @@ std::uint64_t own_netns_cookie() {
   return cookie;
 }
 
+// For the connect programs.
+bool has_helper(bpf_func_id helper) {
+  return ::libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, helper, nullptr) == 1;
+}
+
 std::uint32_t entries_for(const std::string& name, const Capacity& capacity) {
   if (name == "frontends") return capacity.frontends;
   if (name == "pools" || name == "pool_names") return capacity.pools;
@@ -117,6 +122,12 @@ Result<> pin_at(int fd, const std::string& path, const Steps& steps) {
 
 }  // namespace
 
+// The limits of the devices' queues are a setting of the initial namespace alone
+// (net/core/sysctl_net_core.c).
+HostNetns host_netns() {
+  return {own_netns_cookie(), ::access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0};
+}
+
 Failure load_failure(int sys, const std::string& what) {
   auto failure = fail_errno(sys, what);
   for (const std::string& line : recent_lines()) failure.value().what += "\n  " + line;
@@ -158,12 +169,15 @@ Result<Programs> Programs::load(const LoadPlan& plan) {
   Programs programs;
   programs.skeleton_.reset(sock__open());
   if (!programs.skeleton_) return load_failure(errno, "open the programs");
-  programs.netns_cookie_ = own_netns_cookie();
+  programs.netns_ = host_netns();
+  if (plan.no_netns_cookie) programs.netns_.cookie = 0;
   programs.reused_ = plan.reuse;
   programs.moving_ = plan.moving_from != nullptr;
-  programs.skeleton_->rodata->hf_netns_cookie = programs.netns_cookie_;
-  programs.skeleton_->rodata->hf_have_retval =
-      ::libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, nullptr) == 1;
+  programs.skeleton_->rodata->hf_netns_cookie = programs.netns_.cookie;
+  programs.skeleton_->rodata->hf_netns_initial =
+      programs.netns_.cookie == 0 && programs.netns_.initial;
+  programs.skeleton_->rodata->hf_have_retval = has_helper(BPF_FUNC_set_retval);
+  programs.skeleton_->rodata->hf_have_mptcp = has_helper(BPF_FUNC_skc_to_mptcp_sock);
   if (auto chosen = choose_maps(programs.skeleton_->obj, plan); !chosen) {
     return tl::unexpected(chosen.error());
   }

@@ -24,7 +24,17 @@ struct LoadPlan {
   // The sockets of the set before, where theirs is another layout: read where there is no newer
   // state, until they have moved.
   const Maps* moving_from = nullptr;
+  bool no_netns_cookie = false;  // for tests: as before 5.14
 };
+
+// The network namespace that host frontends belong to: this process's. Its cookie is told since
+// 5.14; before that the programs compare with the initial one's, which they can ask for.
+struct HostNetns {
+  std::uint64_t cookie = 0;
+  bool initial = false;
+  bool known() const { return cookie != 0 || initial; }
+};
+HostNetns host_netns();
 
 class Programs {
  public:
@@ -40,7 +50,7 @@ class Programs {
 
   int map_fd(const std::string& name) const;
   int fd(const std::string& program) const;
-  std::uint64_t netns_cookie() const { return netns_cookie_; }
+  const HostNetns& netns() const { return netns_; }
   bool moving() const { return moving_; }  // reads sockets of the set before, too
 
  private:
@@ -51,7 +61,7 @@ class Programs {
   };
   std::unique_ptr<sock, Unload> skeleton_;
   std::map<std::string, int> reused_;
-  std::uint64_t netns_cookie_ = 0;
+  HostNetns netns_;
   bool moving_ = false;
 };
 

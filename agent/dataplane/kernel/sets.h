@@ -46,7 +46,8 @@ Result<LiveSetPtr> build_set(const Pins& pins, std::uint32_t number, const Capac
                              const SetContent& content, const Steps& steps);
 Result<> complete_set(const Pins& pins, LiveSet& set, const Steps& steps);
 // Loads this build's programs over the maps of a set of its layout.
-Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps);
+Result<LiveSetPtr> take_over_set(const Pins& pins, std::uint32_t number, Maps maps,
+                                 const Steps& steps);
 
 // For each link that is there the program of that name in a set, if it has one.
 Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number);
@@ -55,6 +56,8 @@ ProgramFd fd_of(const std::map<std::string, Fd>& programs);
 // From a whole set to another, whatever was already done. `from` 0: no set served before.
 Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
                      const ProgramFd& programs, const Steps& steps);
+// After a switch that was undone: what the new set's programs counted, beside the old one's.
+Result<> add_evidence(const Maps& from, const Maps& to);
 Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps);  // unpins it
 Result<> remove_directory(const std::string& directory, const Steps& steps);      // and its pins
 // Ends what an earlier process began; then at most one set is there.

@@ -18,6 +18,7 @@ class Steps {
   }
   bool connects_first() const { return trial_ && trial_->connects_first; }
   bool no_cut() const { return trial_ && trial_->no_cut; }
+  bool no_netns_cookie() const { return trial_ && trial_->no_netns_cookie; }
 
  private:
   const KernelTrial* trial_ = nullptr;

@@ -30,6 +30,16 @@ Result<> store_bases(const Maps& maps, std::uint32_t id, const hf_endpoint_name&
   return fail_errno(errno, "write map 'endpoint_names'");
 }
 
+// Those of `names` that are not what the map has.
+Result<> store_changed(const Maps& maps, const std::vector<hf_endpoint_name>& had,
+                       const std::vector<hf_endpoint_name>& names) {
+  for (std::uint32_t id = 1; id < names.size(); ++id) {
+    if (std::memcmp(&names[id], &had[id], sizeof names[id]) == 0) continue;
+    if (auto stored = store_bases(maps, id, names[id]); !stored) return stored;
+  }
+  return {};
+}
+
 // No program writes the old stats any more. Nothing is added to the new ones, which the programs
 // write: what the old ones say goes into the bases, which only the daemon writes.
 Result<> carry_over(const Maps& from, const Maps& to) {
@@ -39,12 +49,7 @@ Result<> carry_over(const Maps& from, const Maps& to) {
   if (!after) return tl::unexpected(after.error());
   Image carried = *after;
   carry_stats(*before, carried);
-  for (std::uint32_t id = 1; id < carried.endpoint_names.size(); ++id) {
-    const hf_endpoint_name& name = carried.endpoint_names[id];
-    if (std::memcmp(&name, &after->endpoint_names[id], sizeof name) == 0) continue;
-    if (auto stored = store_bases(to, id, name); !stored) return stored;
-  }
-  return {};
+  return store_changed(to, after->endpoint_names, carried.endpoint_names);
 }
 
 // The programs of `to` read the state of a socket in either map.
@@ -100,6 +105,23 @@ Result<> go_back(const Pins& pins, std::uint32_t to, std::uint32_t newest, const
 }
 
 }  // namespace
+
+Result<> add_evidence(const Maps& from, const Maps& to) {
+  const auto more = read_evidence(from);
+  if (!more) return tl::unexpected(more.error());
+  const auto had = read_evidence(to);
+  if (!had) return tl::unexpected(had.error());
+  std::vector<hf_endpoint_name> names = had->endpoint_names;
+  for (std::size_t id = 1; id < std::min(names.size(), more->stats.size()); ++id) {
+    const hf_endpoint_stats& stats = more->stats[id];
+    names[id].base_connects -= stats.connects;
+    names[id].base_closes -= stats.closes;
+    names[id].base_established -= stats.established;
+    names[id].base_failures -= stats.failures;
+    names[id].base_abandoned -= stats.abandoned;
+  }
+  return store_changed(to, had->endpoint_names, names);
+}
 
 Result<std::map<std::string, Fd>> pinned_programs(const Pins& pins, std::uint32_t number) {
   std::map<std::string, Fd> programs;

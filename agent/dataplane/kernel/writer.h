@@ -19,6 +19,7 @@ class Writer {
   // empty and that nothing reads.
   Result<> fill(const Image& image);
   Result<> grace() { return grace_.wait(); }
+  hf_grace_mode grace_mode() const { return grace_.mode(); }
 
  private:
   friend struct Perform;

@@ -23,7 +23,10 @@
   X(PEER_UNTOUCHED, "peer_untouched", "getpeername left alone")                               \
   X(STALE_HANDLE, "stale_handle", "sockets whose endpoint id has a newer incarnation")        \
   X(SETTLED, "settled", "redirected sockets settled at release or at the next connect")       \
-  X(FOREIGN_PEER, "foreign_peer", "released sockets connected elsewhere by another program")
+  X(FOREIGN_PEER, "foreign_peer", "released sockets connected elsewhere by another program")  \
+  X(UNSENT, "unsent", "redirected connects that ended before anything left this node")        \
+  X(KERNEL_SOCKET, "kernel_socket",                                                           \
+    "connects of the kernel's own sockets (NFS, CIFS, SMC), redirected without a state")
 
 enum hf_counter {
 #define HF_COUNTER_ENUM(symbol, name, help) HF_COUNT_##symbol,

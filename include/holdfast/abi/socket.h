@@ -17,7 +17,7 @@ struct hf_socket {
   __u8 protocol;
   __u8 flags;
   __u32 service;    /* service id, for the CLI */
-  __u64 dialled_at; /* ns, CLOCK_MONOTONIC, at most a tick behind */
+  __u64 dialled_at; /* ns, CLOCK_MONOTONIC: at most a tick behind, after every earlier segment */
 };
 HF_ABI_STRUCT(hf_socket, 40);
 
@@ -44,5 +44,6 @@ HF_ABI_STRUCT(hf_move_row, 12);
 
 #define HF_SOCKET_LIVE 1u   /* the last connect was redirected; not yet settled in the stats */
 #define HF_SOCKET_BYPASS 2u /* the agent's own socket: never redirect */
+#define HF_SOCKET_MPTCP 4u  /* the state of an MPTCP socket, whose first subflow was connected */
 
 #endif

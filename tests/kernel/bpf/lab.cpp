@@ -148,11 +148,13 @@ Scratch::~Scratch() {
   ::rmdir(cgroup_.c_str());
 }
 
-Lab::Lab(bool have_retval) {
+Lab::Lab(const Kernel& kernel) {
   skeleton_.reset(sock__open());
   require(skeleton_ != nullptr, "open the programs");
-  skeleton_->rodata->hf_netns_cookie = netns_cookie();
-  skeleton_->rodata->hf_have_retval = have_retval;
+  skeleton_->rodata->hf_netns_cookie = kernel.netns_cookie ? netns_cookie() : 0;
+  skeleton_->rodata->hf_netns_initial = !kernel.netns_cookie;
+  skeleton_->rodata->hf_have_retval = kernel.retval;
+  skeleton_->rodata->hf_have_mptcp = kernel.mptcp;
   require(sock__load(skeleton_.get()) == 0, "load the programs");
   const Fd directory(::open(scratch_.cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 #define ATTACH(name, section)                                                           \
@@ -205,7 +207,8 @@ void Lab::bypass(int socket) {
   update(skeleton_->maps.sockets, socket, value);
 }
 
-void Lab::reject_before() {
+// A link of a program that answers each connect EPERM.
+Fd Lab::rejecting() const {
   constexpr bpf_insn kReject[] = {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
                                   {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
   LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
@@ -213,12 +216,22 @@ void Lab::reject_before() {
                                    std::size(kReject), &options));
   require(program.get() >= 0, "load a rejecting program");
   const Fd directory(::open(scratch_.cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd link(::bpf_link_create(program.get(), directory.get(), BPF_CGROUP_INET4_CONNECT, nullptr));
+  require(link.get() >= 0, "attach a rejecting program");
+  return link;
+}
+
+void Lab::reject_before() {
   bpf_link*& ours = links_[kConnect4];
   bpf_link__destroy(std::exchange(ours, nullptr));
-  rejecting_ =
-      Fd(::bpf_link_create(program.get(), directory.get(), BPF_CGROUP_INET4_CONNECT, nullptr));
+  rejecting_ = rejecting();
+  const Fd directory(::open(scratch_.cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ours = bpf_program__attach_cgroup(skeleton_->progs.hf_connect4, directory.get());
-  require(rejecting_.get() >= 0 && ours != nullptr, "attach behind a rejecting program");
+  require(ours != nullptr, "attach behind a rejecting program");
+}
+
+void Lab::reject_after() {
+  rejecting_ = rejecting();
 }
 
 hf_endpoint_stats Lab::stats(std::uint32_t id) const {
@@ -254,8 +267,8 @@ std::uint16_t port_of(const Fd& socket) {
   return ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port);  // same place in both families
 }
 
-Fd tcp_socket(int family, int flags) {
-  Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+Fd tcp_socket(int family, int flags, int protocol) {
+  Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | flags, protocol));
   require(socket.get() >= 0, "socket");
   return socket;
 }

@@ -32,9 +32,15 @@ class Scratch {
   Fd former_netns_;
 };
 
+// What the kernel is to be taken for.
+struct Kernel {
+  bool retval = true, mptcp = true;  // it has the helpers
+  bool netns_cookie = true;          // it tells ours; else host frontends are the initial one's
+};
+
 class Lab {
  public:
-  explicit Lab(bool have_retval = true);
+  explicit Lab(const Kernel& kernel = {});
   ~Lab();
 
   // Writes of the maps, by system call.
@@ -47,11 +53,15 @@ class Lab {
   void bypass(int socket);
   // Another product's program: rejects every IPv4 connect, and runs before ours.
   void reject_before();
+  void reject_after();  // the same, behind ours
 
+  const std::string& cgroup() const { return scratch_.cgroup(); }
   hf_endpoint_stats stats(std::uint32_t id) const;
   std::uint64_t counter(hf_counter which) const;
 
  private:
+  Fd rejecting() const;
+
   Scratch scratch_;
   std::unique_ptr<sock, decltype(&sock__destroy)> skeleton_{nullptr, &sock__destroy};
   std::vector<bpf_link*> links_;
@@ -67,7 +77,7 @@ struct Peer {
 
 Fd listen_on(const std::string& address, int backlog = 64);
 std::uint16_t port_of(const Fd& socket);
-Fd tcp_socket(int family, int flags = 0);
+Fd tcp_socket(int family, int flags = 0, int protocol = 0);
 // 0 or errno. On an IPv6 socket an IPv4 address is dialled as ::ffff:a.b.c.d.
 int dial(const Fd& socket, const std::string& address, std::uint16_t port);
 void disconnect(const Fd& socket);  // connect to AF_UNSPEC

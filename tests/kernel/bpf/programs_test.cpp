@@ -102,7 +102,7 @@ TEST_F(Programs, AnEmptyPoolAnswersAtOnce) {
 
 TEST_F(Programs, WithoutRetvalAnEmptyPoolPassesInsteadOfAnsweringEperm) {
   lab.reset();
-  lab.emplace(false);
+  lab.emplace(Kernel{.retval = false});
   lab->pool(1, {}, HF_EMPTY_REFUSE);
   lab->frontend(kSong, 80, 1);
   EXPECT_EQ(dial(tcp_socket(AF_INET), kSong, 80), ENETUNREACH);
@@ -271,6 +271,30 @@ TEST_F(Programs, AHostFrontendIsForItsOwnNamespace) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(lab->counter(HF_COUNT_OTHER_SCOPE), 1u);
+  EXPECT_EQ(lab->counter(HF_COUNT_REDIRECTED), 1u);
+}
+
+// Before 5.14: the cookie of our namespace is not told, the initial one's can be asked for.
+TEST_F(Programs, WithoutACookieAHostFrontendIsForTheInitialNamespace) {
+  lab.reset();
+  const Fd outside(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (::access("/proc/sys/net/core/netdev_max_backlog", F_OK) != 0)
+    GTEST_SKIP() << "not run in the initial network namespace";
+  lab.emplace(Kernel{.netns_cookie = false});
+  lab->endpoint(1, "127.0.0.1", 1);
+  lab->pool(1, {1});
+  lab->frontend(kSong, 80, 1, true);
+  EXPECT_EQ(dial(tcp_socket(AF_INET), kSong, 80), ENETUNREACH);
+  EXPECT_EQ(lab->counter(HF_COUNT_OTHER_SCOPE), 1u);
+  EXPECT_EQ(lab->counter(HF_COUNT_REDIRECTED), 0u);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setns(outside.get(), CLONE_NEWNET);
+    ::_exit(dial(tcp_socket(AF_INET), kSong, 80) == ECONNREFUSED ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "nobody listens there";
   EXPECT_EQ(lab->counter(HF_COUNT_REDIRECTED), 1u);
 }
 

@@ -77,6 +77,7 @@ void KernelHost::SetUp() {
   scratch_ = std::make_unique<Scratch>();
   bpffs_ = std::make_unique<PrivateBpffs>();
   root_ = bpffs_->path() + "/holdfast";
+  cgroup_ = scratch_->cgroup();
 }
 
 void KernelHost::TearDown() {
@@ -91,7 +92,8 @@ void KernelHost::TearDown() {
 
 KernelOptions KernelHost::options() const {
   KernelOptions result;
-  result.cgroup = scratch_->cgroup();
+  result.cgroup = cgroup_;
+  result.trial = &trial_;
   result.bpffs = root_;
   result.capacity = capacity_;
   return result;

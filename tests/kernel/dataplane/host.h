@@ -59,6 +59,8 @@ class KernelHost : public testing::Test {
   std::unique_ptr<Scratch> scratch_;
   std::unique_ptr<PrivateBpffs> bpffs_;
   std::string root_;  // the bpffs directory of the configuration
+  std::string cgroup_;
+  KernelTrial trial_;
   std::map<ServiceKey, ServicePtr> services_;
   std::uint64_t number_ = 0;
   Capacity capacity_{64, 16, 40, 512, 80, 200};  // and the limit

@@ -286,11 +286,21 @@ TEST_F(KernelHost, BothGraceModesServeAndAreShown) {
   EXPECT_TRUE(say({song({})}));
   EXPECT_TRUE(say({song({"127.0.0.2"})}));
   EXPECT_EQ(reached("10.96.0.1"), "127.0.0.2");
+  EXPECT_EQ(dataplane_->grace_mode(), HF_GRACE_MAP_IN_MAP);
   die();
   ASSERT_EQ(::umount(file), 0);
   ::unlink(one.c_str());
   live();
   EXPECT_EQ(dataplane_->observe()->meta.grace_mode, chosen);
+  // In the middle of a life, as when processors are taken offline.
+  std::ofstream(one) << "0\n";
+  ASSERT_EQ(::mount(one.c_str(), file, nullptr, MS_BIND, nullptr), 0);
+  EXPECT_TRUE(say({song({})}));
+  EXPECT_EQ(dataplane_->grace_mode(), HF_GRACE_MAP_IN_MAP);
+  EXPECT_TRUE(say({song({"127.0.0.2"})}));
+  EXPECT_EQ(reached("10.96.0.1"), "127.0.0.2");
+  ASSERT_EQ(::umount(file), 0);
+  ::unlink(one.c_str());
 }
 
 }  // namespace

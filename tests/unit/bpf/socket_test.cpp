@@ -19,7 +19,11 @@ struct SocketState : testing::Test {
     sight.state = 1;  // ESTABLISHED
     sight.srtt_us = 120;
     sight.rcv_nxt = 0xdeadbeef;
+    sight.segment_at = kDialled + 1'000'000;
   }
+  std::uint32_t outcome() const { return hf_outcome_of(&sight, &endpoint, kDialled); }
+
+  static constexpr std::uint64_t kDialled = 5'000'000'000;
   hf_endpoint endpoint{};
   hf_socket socket{};
   hf_sight sight{};
@@ -56,35 +60,57 @@ TEST_F(SocketState, APeerIsTheEndpointOnlyInEveryWordAndThePort) {
 }
 
 TEST_F(SocketState, ARoundTripOrThePeersNumberIsAHandshake) {
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_ESTABLISHED);
+  EXPECT_EQ(outcome(), HF_OUTCOME_ESTABLISHED);
   sight.srtt_us = 0;  // a disconnect forgets the round trip only
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_ESTABLISHED);
+  EXPECT_EQ(outcome(), HF_OUTCOME_ESTABLISHED);
   sight.rcv_nxt = 0;
   sight.srtt_us = 1;
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_ESTABLISHED);
+  EXPECT_EQ(outcome(), HF_OUTCOME_ESTABLISHED);
 }
 
 TEST_F(SocketState, WithoutAHandshakeTheStateTellsFailedFromGivenUp) {
   sight.srtt_us = 0;
   sight.rcv_nxt = 0;
   sight.state = 7;  // CLOSE
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_FAILED);
+  EXPECT_EQ(outcome(), HF_OUTCOME_FAILED);
   sight.state = HF_TCP_SYN_SENT;
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_ABANDONED);
+  EXPECT_EQ(outcome(), HF_OUTCOME_ABANDONED);
 }
 
 TEST_F(SocketState, AnotherPeerIsForeignWhateverElseItShows) {
   sight.peer.word[3] ^= 1;
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_FOREIGN);
+  EXPECT_EQ(outcome(), HF_OUTCOME_FOREIGN);
   sight.peer = endpoint.addr;
   sight.port ^= 1;
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_FOREIGN);
+  EXPECT_EQ(outcome(), HF_OUTCOME_FOREIGN);
 }
 
 TEST_F(SocketState, ADisconnectedSocketsPeerIsNotCompared) {
   sight.port = 0;
   sight.peer.word[3] = 0;
-  EXPECT_EQ(hf_outcome_of(&sight, &endpoint), HF_OUTCOME_ESTABLISHED);
+  EXPECT_EQ(outcome(), HF_OUTCOME_ESTABLISHED);
+}
+
+// What it shows is of the attempt before, which sent its last segment before this one was dialled.
+TEST_F(SocketState, ASocketThatSentNothingSinceSaysNothingOfTheEndpoint) {
+  sight.srtt_us = 0;
+  sight.port = 0;
+  sight.segment_at = kDialled - 1;
+  EXPECT_EQ(outcome(), HF_OUTCOME_UNSENT);
+  sight.rcv_nxt = 0;
+  EXPECT_EQ(outcome(), HF_OUTCOME_UNSENT);
+  sight.state = HF_TCP_SYN_SENT;  // TCP_FASTOPEN_CONNECT, closed before a byte was written
+  sight.port = endpoint.port;
+  EXPECT_EQ(outcome(), HF_OUTCOME_UNSENT);
+  sight.segment_at = kDialled;
+  EXPECT_EQ(outcome(), HF_OUTCOME_ABANDONED);
+}
+
+TEST_F(SocketState, WhoConnectedElsewhereIsForeignThoughNothingWasSent) {
+  sight.srtt_us = 0;
+  sight.segment_at = 0;
+  sight.port ^= 1;
+  EXPECT_EQ(outcome(), HF_OUTCOME_FOREIGN);
 }
 
 TEST(Failure, RefusedAndTimedOutAreToldApartByTime) {

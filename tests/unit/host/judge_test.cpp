@@ -18,11 +18,12 @@ constexpr std::uint64_t kAllCapabilities = (std::uint64_t{1} << 41) - 1;
 Facts healthy() {
   Facts facts;
   facts.config_path = "/etc/holdfast/config.yaml";
-  facts.kernel = {"6.1.0-50", 6, 1, Answer::yes, Answer::yes, Answer::yes, Answer::yes, {}};
+  facts.kernel = {"6.1.0-50",  6,  1,           Answer::yes, Answer::yes, Answer::yes,
+                  Answer::yes, {}, Answer::yes, true,        "none"};
   facts.kernel.hooks = {{"hf_connect4", "cgroup/connect4", Answer::yes},
                         {"hf_sock_release", "cgroup/sock_release", Answer::yes}};
   facts.cgroup = {"auto", "/sys/fs/cgroup", "", {}, ""};
-  facts.pins = {"/sys/fs/bpf/holdfast", "/sys/fs/bpf", true, true, "set_1", "", 3, 3, true, {}};
+  facts.pins = {"/sys/fs/bpf/holdfast", "/sys/fs/bpf", true, true, "set_1", "", 3, 3, true, {}, ""};
   facts.pins.links = {{"hf_connect4", true, true}, {"hf_sock_release", true, true}};
   facts.rights.of_daemon = true;
   facts.rights.capabilities = kAllCapabilities;
@@ -83,6 +84,15 @@ const Case kCases[] = {
     {"refuse", Level::warn, "empty_passed", [](Facts& f) { f.kernel.set_retval = Answer::no; }},
     {"refuse", Level::warn, "as root", [](Facts& f) { f.kernel.set_retval = Answer::unknown; }},
     {"grace", Level::ok, "map-in-map", [](Facts& f) { f.kernel.membarrier = Answer::no; }},
+    {"grace", Level::ok, "by membarrier",
+     [](Facts& f) { f.kernel.membarrier = Answer::no, f.pins.grace = "membarrier"; }},
+    {"grace", Level::ok, "by map-in-map", [](Facts& f) { f.pins.grace = "map-in-map"; }},
+    {"lockdown", Level::fail, "lockdown=integrity",
+     [](Facts& f) { f.kernel.lockdown = "confidentiality"; }},
+    {"lockdown", Level::ok, "integrity", [](Facts& f) { f.kernel.lockdown = "integrity"; }},
+    {"host scope", Level::warn, "not served", [](Facts& f) { f.kernel.netns_cookie = Answer::no; }},
+    {"host scope", Level::ok, "are served",
+     [](Facts& f) { f.kernel.netns_cookie = Answer::no, f.kernel.initial_netns = true; }},
     {"hooks", Level::fail, "cgroup/sock_release",
      [](Facts& f) { f.kernel.hooks[1].offered = Answer::no; }},
     {"hooks", Level::warn, "cgroup/connect4",
@@ -174,8 +184,12 @@ const Case kCases[] = {
      [](Facts& f) {
        f.pins.links[0] = {"hf_connect4", false, false};
      }},
-    {"programs", Level::fail, "hf_connect4 (its cgroup is gone)",
+    {"programs", Level::fail, "hf_connect4 (somebody detached it, or its cgroup is gone)",
      [](Facts& f) { f.pins.links[0].attached = false; }},
+    {"programs", Level::fail, "attaches them again within seconds",
+     [](Facts& f) { f.pins.links[0].attached = false; }},
+    {"programs", Level::fail, "start holdfastd",
+     [](Facts& f) { f.pins.links[0].attached = false, f.daemon.answers = false; }},
     {"programs", Level::warn, "nothing was ever applied",
      [](Facts& f) { f.pins.links[0].attached = false, f.pins.complete = false; }},
     {"holdfastd", Level::warn, "go on serving",
