@@ -59,6 +59,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       sources_timer_(loop),
       unfit_timer_(loop),
       gone_timer_(loop),
+      links_watch_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",

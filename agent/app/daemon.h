@@ -17,6 +17,7 @@
 #include "agent/admin/http.h"
 #include "agent/app/conflicts.h"
 #include "agent/app/gone_sources.h"
+#include "agent/app/links_watch.h"
 #include "agent/app/restore.h"
 #include "agent/app/snapshots.h"
 #include "agent/app/source_watch.h"
@@ -145,6 +146,7 @@ class Daemon {
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
       watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, evidence_timer_,
       traffic_timer_, sources_timer_, unfit_timer_, gone_timer_;
+  LinksWatch links_watch_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs
   bool stopping_ = false;

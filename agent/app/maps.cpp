@@ -63,6 +63,7 @@ Result<> Daemon::open_dataplane() {
       KernelDataplane::open({config_.cgroup, config_.bpffs, wanted_capacity(), largest_capacity()});
   if (!opened) return tl::unexpected(opened.error());
   dataplane_ = std::move(*opened);
+  for (const std::string& warning : dataplane_->warnings()) log::warn(warning);
   if (const std::string why = dataplane_->unreadable(); !why.empty()) {
     log::warn(
         fmt::format("{}; it goes on serving until set {} is filled from the snapshot and the "
@@ -150,6 +151,7 @@ void Daemon::attach_when_complete() {
     return;
   }
   attached_ = true;
+  links_watch_.start(*dataplane_);
   log::info(fmt::format("serving generation {} at {}", reconciler_->status().applied_generation,
                         dataplane_->cgroup_path()));
   notify({"READY=1", "STATUS=serving"});

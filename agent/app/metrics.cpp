@@ -189,6 +189,11 @@ void MetricsReport::maps(telemetry::Page& page) const {
     page.gauge("holdfast_bpf_program_attached", "1 while its link is attached.", program.attached,
                {{"program", program.name}});
   }
+  page.counter("holdfast_bpf_link_repairs_total",
+               "Times at which links or pins that somebody removed were put back.",
+               static_cast<double>(daemon_.links_watch_.repairs()));
+  page.gauge("holdfast_grace_mode", "1, with how grace periods are waited for as a label.", 1,
+             {{"mode", std::string(to_string(daemon_.dataplane_->grace_mode()))}});
 }
 
 void MetricsReport::datapath(telemetry::Page& page) const {

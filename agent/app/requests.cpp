@@ -38,6 +38,10 @@ std::vector<std::string> Daemon::pending() const {
                     dataplane_->unreadable());
   if (dataplane_ && !attached_)
     parts.emplace_back("programs: not attached, no generation to serve yet");
+  if (dataplane_ && attached_) {
+    for (const ProgramStatus& program : dataplane_->programs())
+      if (!program.attached) parts.push_back("programs: " + program.name + " is not attached");
+  }
   return parts;
 }
 

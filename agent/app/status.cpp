@@ -52,12 +52,16 @@ value StatusReport::status() const {
   if (daemon_.dataplane_) {
     for (const ProgramStatus& program : daemon_.dataplane_->programs()) {
       attached += program.attached;
-      links.push_back(object{{"name", program.name}, {"attached", program.attached}});
+      links.push_back(object{
+          {"name", program.name}, {"attached", program.attached}, {"pinned", program.pinned}});
     }
   }
   report["programs"] = object{{"attached", attached == links.size() && attached != 0},
                               {"effective", "unknown"},
-                              {"links", links}};
+                              {"links", links},
+                              {"repairs", daemon_.links_watch_.repairs()},
+                              {"last_error", daemon_.links_watch_.last_error()}};
+  report["grace"] = daemon_.dataplane_ ? to_string(daemon_.dataplane_->grace_mode()) : "";
   report["maps"] = daemon_.reconciler_
                        ? map_rows(daemon_.reconciler_->usage(), daemon_.dataplane_->capacity())
                        : array{};

@@ -47,6 +47,25 @@ void describe_unfit(std::ostream& out, const json::object& report) {
     out << "  " << cell(rows[row].at("service")) << "  " << cell(rows[row].at("lacking")) << "\n";
 }
 
+// "attached", "attached, NOT pinned: hf_connect4", "NOT attached: hf_connect4, hf_connect6"
+std::string describe_programs(const json::object& programs) {
+  const auto* links = programs.if_contains("links");
+  const auto without = [&](const char* what) {
+    std::string names;
+    if (!links || !links->is_array()) return names;
+    for (const json::value& link : links->get_array()) {
+      const auto* value = link.as_object().if_contains(what);
+      if (value && value->is_bool() && !value->get_bool()) {
+        names += (names.empty() ? ": " : ", ") + cell(link.at("name"));
+      }
+    }
+    return names;
+  };
+  if (!programs.at("attached").as_bool()) return "NOT attached" + without("attached");
+  const std::string unpinned = without("pinned");
+  return unpinned.empty() ? "attached" : "attached, NOT pinned" + unpinned;
+}
+
 void describe(std::ostream& out, const json::object& report) {
   const auto line = [&out](const char* name, const std::string& text) {
     out << name << text << "\n";
@@ -55,8 +74,13 @@ void describe(std::ostream& out, const json::object& report) {
   line("generation  ", cell(report.at("generation")));
   const auto& programs = report.at("programs").as_object();
   line("programs    ",
-       std::string(programs.at("attached").as_bool() ? "attached" : "NOT attached") +
-           ", effective " + cell(programs.at("effective")));
+       describe_programs(programs) + ", effective " + cell(programs.at("effective")));
+  if (const auto* error = programs.if_contains("last_error"); error && cell(*error) != "-") {
+    line("  NOT PUT BACK  ", cell(*error));
+  }
+  if (const auto* grace = report.if_contains("grace"); grace && cell(*grace) != "-") {
+    line("grace       ", cell(*grace));
+  }
   if (const std::string set = describe_set(report); !set.empty()) line("maps        ", set);
   if (const auto* old = report.if_contains("unreadable"); old && cell(*old) != "-") {
     line("  of another version, serving meanwhile  ", cell(*old));

@@ -86,6 +86,36 @@ std::string reason_of(__u32 counter) {
   }
 }
 
+// The program that would look `key` up, if it is known not to be attached; "".
+std::string detached_program(const std::vector<ProgramStatus>& programs,
+                             const hf_frontend_key& key) {
+  const char* name = IpAddress::from_abi(key.addr).is_v4() ? "hf_connect4" : "hf_connect6";
+  for (const ProgramStatus& program : programs) {
+    if (program.name == name && !program.attached) return name;
+  }
+  return "";
+}
+
+void describe(const Env& env, const Options& options, const object& answer) {
+  env.out << printable(options.arguments[0]) << ": " << cell(answer.at("decision")) << " ("
+          << cell(answer.at("reason")) << ")\n";
+  if (!answer.at("service").is_null()) env.out << "service " << cell(answer.at("service")) << "\n";
+  if (const array& rows = answer.at("candidates").as_array(); !rows.empty()) {
+    print_rows(env.out, options.rendering, rows,
+               {{"CANDIDATE", "address"},
+                {"PORT", "port"},
+                {"WEIGHT", "weight"},
+                {"STATE", "state"},
+                {"NODE", "node"}},
+               {});
+  }
+  if (const array& rows = answer.at("used_last").as_array(); !rows.empty()) {
+    print_rows(env.out, options.rendering, rows,
+               {{"USED-LAST", "address"}, {"PORT", "port"}, {"STATE", "state"}, {"NODE", "node"}},
+               {});
+  }
+}
+
 }  // namespace
 
 int explain(const Env& env, const Options& options) {
@@ -102,6 +132,11 @@ int explain(const Env& env, const Options& options) {
   hf_lookup(&maps->image, &*key, &decision);
   std::string reason = reason_of(decision.counter);
   if (protocol != Protocol::tcp) reason = reason_of(HF_COUNT_OTHER_PROTOCOL);
+  const std::string detached = detached_program(maps->programs, *key);
+  if (!detached.empty()) {
+    reason = detached + " is not attached, so that no connect is looked up; once it is: " + reason;
+    decision.verdict = HF_VERDICT_PASS;
+  }
   const char* verdict = decision.verdict == HF_VERDICT_ENDPOINT ? "endpoint"
                         : decision.verdict == HF_VERDICT_PASS   ? "pass"
                                                                 : "refuse";
@@ -119,6 +154,7 @@ int explain(const Env& env, const Options& options) {
       }
       for (const EndpointView& one : pool.endpoints) {
         // A member's state does not tell: a held one may be listed without being picked.
+        if (!detached.empty()) break;
         if (one.picked) candidates.push_back(endpoint_row(one));
         if (!one.picked && one.endpoint.doubted) used_last.push_back(endpoint_row(one));
       }
@@ -126,24 +162,7 @@ int explain(const Env& env, const Options& options) {
   }
   answer["candidates"] = candidates;
   answer["used_last"] = used_last;
-  if (!print_document(env.out, options.rendering, answer)) {
-    env.out << printable(options.arguments[0]) << ": " << verdict << " (" << reason << ")\n";
-    if (!answer["service"].is_null()) env.out << "service " << cell(answer["service"]) << "\n";
-    if (!candidates.empty()) {
-      print_rows(env.out, options.rendering, candidates,
-                 {{"CANDIDATE", "address"},
-                  {"PORT", "port"},
-                  {"WEIGHT", "weight"},
-                  {"STATE", "state"},
-                  {"NODE", "node"}},
-                 {});
-    }
-    if (!used_last.empty()) {
-      print_rows(env.out, options.rendering, used_last,
-                 {{"USED-LAST", "address"}, {"PORT", "port"}, {"STATE", "state"}, {"NODE", "node"}},
-                 {});
-    }
-  }
+  if (!print_document(env.out, options.rendering, answer)) describe(env, options, answer);
   return kOk;
 }
 

@@ -58,6 +58,33 @@ TEST(Status, OfMapsThatAnotherVersionMade) {
   EXPECT_THAT(host.run({"status"}).out, HasSubstr("serving meanwhile  set 3: no field"));
 }
 
+TEST(Status, NamesTheProgramsThatAreNotAttachedOrNotPinned) {
+  Host host;
+  std::string body = status_body(false);
+  const std::string whole = R"("attached": true,)";
+  const std::string links = R"("repairs": 2, "last_error": "hf_connect4 is not attached: no cgroup",
+    "links": [{"name": "hf_connect4", "attached": false, "pinned": true},
+              {"name": "hf_connect6", "attached": true, "pinned": false}],)";
+  body.replace(body.find(whole), whole.size(), R"("attached": false, )" + links);
+  host.answers["GET /v1/status"] = json(body);
+  EXPECT_THAT(host.run({"status"}).out,
+              AllOf(HasSubstr("programs    NOT attached: hf_connect4, effective"),
+                    HasSubstr("NOT PUT BACK  hf_connect4 is not attached: no cgroup")));
+  body.replace(body.find(R"("attached": false)"), 17, R"("attached": true )");
+  body.replace(body.find(R"("attached": false)"), 17, R"("attached": true )");
+  host.answers["GET /v1/status"] = json(body);
+  EXPECT_THAT(host.run({"status"}).out,
+              HasSubstr("programs    attached, NOT pinned: hf_connect6, effective"));
+}
+
+TEST(Status, SaysHowGracePeriodsAreWaitedFor) {
+  Host host;
+  std::string body = status_body(true);
+  body.insert(1, R"("grace": "map-in-map", )");
+  host.answers["GET /v1/status"] = json(body);
+  EXPECT_THAT(host.run({"status"}).out, HasSubstr("grace       map-in-map"));
+}
+
 TEST(Status, WithoutASnapshot) {
   Host host;
   std::string body = status_body(true);

@@ -134,6 +134,18 @@ TEST(Explain, ListsWhatMayBePickedAndNothingElse) {
   EXPECT_EQ(answer.at("candidates").at(0).at("address"), "10.1.0.8");
 }
 
+TEST(Explain, SaysThatTheProgramIsNotAttached) {
+  Host host;
+  host.maps->programs = {{"hf_connect4", false, true}, {"hf_connect6", true, true}};
+  const Outcome outcome = host.run({"explain", "10.96.0.10:80", "-o", "json"});
+  const auto answer = json::parse(outcome.out);
+  EXPECT_EQ(answer.at("decision"), "pass");
+  EXPECT_EQ(answer.at("service"), "default/song");
+  EXPECT_TRUE(answer.at("candidates").as_array().empty());
+  EXPECT_THAT(outcome.out, HasSubstr("hf_connect4 is not attached"));
+  EXPECT_THAT(host.run({"explain", "[fd00:10::1]:443"}).out, HasSubstr("endpoint"));
+}
+
 // What bash itself makes of the script.
 std::string complete(const std::string& script, const std::string& line_words, int cursor) {
   const std::string command = "bash -c 'source " + script + "; COMP_WORDS=(" + line_words +
