@@ -43,7 +43,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
             if (dataplane_) (void)dataplane_->bypass(fd);
             return true;
           },
-          [this](const Evidence& found) { learn(found); }),
+          [this](const Evidence& found) { learn(found); }, config_.node_name),
       admin_(loop, [this](const admin::Request& request) { return handle(request); }),
       signals_(loop, SIGTERM, SIGINT),
       tick_timer_(loop),
@@ -60,6 +60,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       unfit_timer_(loop),
       gone_timer_(loop),
       links_watch_(loop),
+      network_timer_(loop),
       apply_duration_("holdfast_apply_duration_seconds",
                       "From a changed catalog to the maps switched.", kDurations),
       switch_duration_("holdfast_switch_duration_seconds",
@@ -114,6 +115,8 @@ Result<> Daemon::start() {
   });
   feed_watchdog();
   verify_later();
+  prober_.on_reach([this] { report_reach(); });
+  watch_network();
   return {};
 }
 

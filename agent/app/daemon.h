@@ -4,6 +4,7 @@
 // the cause, leaves maps and links serving.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -26,6 +27,7 @@
 #include "agent/config/config.h"
 #include "agent/dataplane/kernel/kernel.h"
 #include "agent/guard/guard.h"
+#include "agent/health/outside.h"
 #include "agent/health/prober.h"
 #include "agent/health/suspects.h"
 #include "agent/reconcile/reconciler.h"
@@ -86,6 +88,10 @@ class Daemon {
   void look_at_traffic();
   void learn(Evidence evidence);
   void judge_evidence();
+  std::optional<hf_endpoint_stats> traffic_of(const ProbeTarget& target);
+  void watch_network();
+  void set_controls();
+  void report_reach();
   void report_growth();
   Capacity wanted_capacity() const;
   Capacity largest_capacity() const;
@@ -141,11 +147,15 @@ class Daemon {
   std::uint64_t suspects_revision_ = 0, probed_revision_ = 0;  // as told to the one and the other
   std::chrono::steady_clock::time_point targets_due_;          // not to be asked for before
   std::vector<Evidence> evidence_;                             // not judged yet
+  std::vector<ProbeTarget> outside_;                           // in no question
+  std::chrono::steady_clock::time_point controls_set_;         // they were taken
+  WorkloadFailures workload_failures_;
+  std::array<Reach, 2> reach_;  // as it was logged: over IPv4, over IPv6
   admin::Server admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer tick_timer_, retry_timer_, collect_timer_, verify_timer_,
       watchdog_timer_, first_words_timer_, waiters_timer_, targets_timer_, evidence_timer_,
-      traffic_timer_, sources_timer_, unfit_timer_, gone_timer_;
+      traffic_timer_, sources_timer_, unfit_timer_, gone_timer_, network_timer_;
   LinksWatch links_watch_;
   bool attached_ = false;
   bool collecting_ = false;  // the timer runs

@@ -70,6 +70,7 @@ void Daemon::set_suspects() {
     targets.insert(targets.end(), suspects.begin(), suspects.end());
   }
   suspects_.set(targets);
+  if (!targets.empty()) set_controls();
   look_at_traffic();
   const auto ended = steady_clock::now();
   targets_due_ = ended + kTargetsShare * (ended - began);
@@ -81,12 +82,8 @@ void Daemon::set_probe_targets() {
 }
 
 void Daemon::look_at_traffic() {
-  const auto traffic_of = [this](const ProbeTarget& target) -> std::optional<hf_endpoint_stats> {
-    if (!reconciler_) return std::nullopt;
-    return reconciler_->traffic(target.address, target.port, target.protocol, target.identity);
-  };
-  for (Evidence& one : suspects_.look(kLooks, traffic_of, steady_clock::now()))
-    learn(std::move(one));
+  const auto stats = [this](const ProbeTarget& target) { return traffic_of(target); };
+  for (Evidence& one : suspects_.look(kLooks, stats, steady_clock::now())) learn(std::move(one));
   set_probe_targets();
   if (suspects_.empty()) return;
   after(traffic_timer_, kLookInterval, [this] { look_at_traffic(); });

@@ -29,6 +29,7 @@ std::string MetricsReport::text() const {
   sources(page);
   catalog(page);
   guards(page);
+  network(page);
   maps(page);
   datapath(page);
   page.add_process();
@@ -159,6 +160,15 @@ void MetricsReport::guards(telemetry::Page& page) const {
     for (const Hold& hold : holds) oldest = std::max(oldest, seconds(now - hold.since));
     page.gauge("holdfast_hold_oldest_seconds", "Age of the oldest hold; 0 without one.", oldest,
                {{"source", name}});
+  }
+}
+
+void MetricsReport::network(telemetry::Page& page) const {
+  for (const bool v4 : {true, false}) {
+    page.gauge("holdfast_network_unreachable",
+               "1 while no endpoint on another node that answered before answers this node.",
+               daemon_.prober_.reach(v4).state == Reach::State::fails,
+               {{"family", v4 ? "ipv4" : "ipv6"}});
   }
 }
 

@@ -17,6 +17,7 @@ class MetricsReport {
   void sources(telemetry::Page& page) const;
   void catalog(telemetry::Page& page) const;
   void guards(telemetry::Page& page) const;
+  void network(telemetry::Page& page) const;
   void maps(telemetry::Page& page) const;
   void datapath(telemetry::Page& page) const;
   void generations(telemetry::Page& page) const;

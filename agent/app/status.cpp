@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "agent/app/reach.h"
 #include "agent/base/text.h"
 #include "holdfast/abi/base.h"
 
@@ -17,6 +18,7 @@ using boost::json::array;
 using boost::json::object;
 using boost::json::value;
 using std::chrono::system_clock;
+using namespace std::chrono_literals;
 
 constexpr std::size_t kShownConflicts = 100;  // in a status; /v1/conflicts has them all
 
@@ -77,6 +79,7 @@ value StatusReport::status() const {
   report["conflicts"] = contested.size();
   if (contested.size() > kShownConflicts) contested.resize(kShownConflicts);
   report["contested"] = std::move(contested);
+  report["network"] = network();
   report["last_error"] = daemon_.reconciler_ ? daemon_.reconciler_->status().last_error : "";
   report["repairs"] = daemon_.reconciler_ ? daemon_.reconciler_->status().repairs : 0;
   report["unfit"] = unfit();
@@ -89,6 +92,23 @@ array StatusReport::unfit() const {
   if (!daemon_.reconciler_) return rows;
   for (const Unfit& one : daemon_.reconciler_->status().unfit) {
     rows.push_back(object{{"service", one.key.to_string()}, {"lacking", one.lacking}});
+  }
+  return rows;
+}
+
+array StatusReport::network() const {
+  array rows;
+  for (const bool v4 : {true, false}) {
+    const Reach reach = daemon_.prober_.reach(v4);
+    const auto age = std::chrono::steady_clock::now() - reach.since;
+    const bool fails = reach.state == Reach::State::fails;
+    rows.push_back(
+        object{{"family", v4 ? "ipv4" : "ipv6"},
+               {"state", fails                                  ? "fails"
+                         : reach.state == Reach::State::answers ? "answers"
+                                                                : "unknown"},
+               {"since_seconds", reach.since == TimePoint{} ? value(nullptr) : value(age / 1s)},
+               {"message", describe(reach, v4)}});
   }
   return rows;
 }

@@ -26,6 +26,7 @@ class StatusReport {
   boost::json::array gone() const;  // as rows of sources
   boost::json::value snapshot() const;
   boost::json::array unfit() const;
+  boost::json::array network() const;
 
   const Daemon& daemon_;
 };

@@ -89,6 +89,12 @@ void describe(std::ostream& out, const json::object& report) {
   describe_unfit(out, report);
   if (const auto* conflicts = report.if_contains("conflicts"))
     line("conflicts   ", cell(*conflicts));
+  if (const auto* network = report.if_contains("network"); network && network->is_array()) {
+    for (const json::value& family : network->get_array()) {
+      if (const std::string message = cell(family.at("message")); message != "-")
+        line("NETWORK     ", message);
+    }
+  }
   if (const auto* error = report.if_contains("last_error"); error && cell(*error) != "-") {
     line("last error  ", cell(*error));
   }

@@ -66,6 +66,7 @@ void load_guard(Loader& loader, const Value& value, GuardSettings& guard) {
                   {"hold_services_percent", loader.number(guard.hold_services_percent, 0, 100)},
                   {"hold_services_least", loader.number(guard.hold_services_least, 1, kMost)},
                   {"hold_window_seconds", loader.duration(guard.hold_window, 1, 3600)},
+                  {"refused_seconds", loader.duration(guard.refused_for, 1, 86400)},
                   {"probe", [&](const Value& v) { load_probe(loader, v, guard.probe); }}});
 }
 

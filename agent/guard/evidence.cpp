@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is in question, and what evidence of it changes (design.md 4.2).
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "agent/guard/state.h"
 #include "agent/model/picked.h"
@@ -10,23 +14,41 @@
 namespace holdfast {
 namespace {
 
-// Whether it changes a verdict. That nothing could be learned takes back nothing.
-bool learn(Guard::State::Entry& entry, const Evidence& found) {
+// The steps from one verdict to another (docs/guard.md). Whether it is another one now, or final.
+bool step(const GuardSettings& settings, HeldFacts& facts, Evidence& found, TimePoint now) {
+  const bool learned = found.verdict != Verdict::unknown;
+  const bool withdrawn = found.withdraws && facts.verdict != Verdict::alive;
+  if (!learned && !withdrawn) {  // that nothing could be learned takes back nothing
+    if (facts.verdict == Verdict::unknown) facts.words = Text(found.words);
+    return false;
+  }
+  if (facts.verdict == Verdict::dead && learned && found.verdict != Verdict::alive) {
+    // A host that shuts down refuses first, and is silent then: that does not make it younger.
+    if (found.verdict == Verdict::dead) facts.words = Text(found.words);
+    if (facts.over || now - facts.refused_at < settings.refused_for) return false;
+    found.words += fmt::format("; first {} s ago, and it never answered since: it leaves",
+                               (now - facts.refused_at) / std::chrono::seconds(1));
+    return facts.over = true;
+  }
+  facts.words = Text(found.words);
+  facts.over = false;
+  if (found.verdict == Verdict::dead) facts.refused_at = now;
+  return std::exchange(facts.verdict, found.verdict) != found.verdict;
+}
+
+bool learn(const GuardSettings& settings, Guard::State::Entry& entry, Evidence& found,
+           TimePoint now) {
   Endpoint sought;
   sought.address = found.address;
   sought.port = found.port;
   HeldFacts* const facts = entry.hold ? entry.hold->find(sought, found.protocol) : nullptr;
-  if (!facts) {
-    bool newcomer = false;
-    for_each_suspect(entry.admitted.get(), [&](const Endpoint& one, Protocol protocol) {
-      newcomer = newcomer || (one.address == found.address && one.port == found.port &&
-                              protocol == found.protocol);
-    });
-    return newcomer && found.verdict == Verdict::alive;
-  }
-  if (found.verdict == Verdict::unknown && facts->verdict != Verdict::unknown) return false;
-  facts->words = Text(found.words);
-  return std::exchange(facts->verdict, found.verdict) != found.verdict;
+  if (facts) return step(settings, *facts, found, now);
+  bool newcomer = false;
+  for_each_suspect(entry.admitted.get(), [&](const Endpoint& one, Protocol protocol) {
+    newcomer = newcomer || (one.address == found.address && one.port == found.port &&
+                            protocol == found.protocol);
+  });
+  return newcomer && found.verdict == Verdict::alive;
 }
 
 auto key_of(const ProbeTarget& target) {
@@ -44,6 +66,7 @@ std::vector<ProbeTarget> merged(std::vector<ProbeTarget> targets) {
       result.push_back(one);
     } else {
       result.back().picked = result.back().picked || one.picked;
+      result.back().verdict = std::max(result.back().verdict, one.verdict);
     }
   }
   return result;
@@ -56,14 +79,15 @@ Judged Guard::evidence(const std::vector<Evidence>& found, TimePoint now) {
   std::set<ServiceKey> concerned;
   for (const Evidence& one : found) {
     bool news = false;
+    Evidence told = one;
     const auto hash = endpoint_hash(one.address, one.port, one.protocol);
     const auto [first, last] = state_->suspected.equal_range(hash);
     for (auto at = first; at != last; ++at) {
-      if (!learn(state_->entries[*at->second], one)) continue;
+      if (!learn(state_->settings, state_->entries[*at->second], told, now)) continue;
       concerned.insert(*at->second);
       news = true;
     }
-    if (news) result.news.push_back(one);
+    if (news) result.news.push_back(std::move(told));
   }
   Alive alive;
   for (const Evidence& one : found) {
@@ -106,7 +130,9 @@ std::vector<ProbeTarget> Guard::suspects() const {
         if (!one.held && !one.doubted) continue;
         const HeldFacts* const facts = entry.hold ? entry.hold->find(one, pool.protocol) : nullptr;
         const TimePoint since = facts ? facts->since : entry.newcomers.value_or(TimePoint{});
-        result.push_back({one.address, one.port, pool.protocol, since, one.identity, flags[index]});
+        const Verdict verdict = facts ? facts->verdict : Verdict::unknown;
+        result.push_back({one.address, one.port, pool.protocol, since, one.identity, flags[index],
+                          one.node, verdict});
       }
     }
   }

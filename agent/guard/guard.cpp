@@ -20,6 +20,8 @@ std::string_view to_string(Verdict verdict) {
   switch (verdict) {
     case Verdict::alive:
       return "alive";
+    case Verdict::silent:
+      return "silent";
     case Verdict::dead:
       return "dead";
     case Verdict::unknown:

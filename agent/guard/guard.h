@@ -47,6 +47,9 @@ struct GuardSettings {
   std::size_t hold_services_percent = 10;
   std::size_t hold_services_least = 3;
   std::chrono::seconds hold_window{60};
+  // Who still refuses after this long leaves: until then a restart or a boot is not over, and later
+  // the address may be another's.
+  std::chrono::seconds refused_for{120};
   ProbeSettings probe;
 };
 
@@ -59,9 +62,14 @@ struct Admitted {
 
 enum class HoldState { open, rejected };
 
-// Of a held endpoint, by evidence (design.md 4.2).
-enum class Verdict : std::uint8_t { unknown, alive, dead };
-std::string_view to_string(Verdict verdict);  // "unknown", "alive", "dead"
+// Of a held endpoint, by evidence (design.md 4.2; docs/guard.md has how one follows another).
+enum class Verdict : std::uint8_t {
+  unknown,
+  alive,
+  silent,  // it answered before and does not now, while others do: never final
+  dead,    // it refuses: final after GuardSettings::refused_for
+};
+std::string_view to_string(Verdict verdict);  // as they are written here
 
 struct HeldEndpoint {
   IpAddress address;
@@ -79,6 +87,9 @@ struct ProbeTarget {
   TimePoint since;  // in question; of several services the latest
   Identity identity = {};
   bool picked = false;  // new connects are sent to it
+  Text node = {};
+  Verdict verdict = Verdict::unknown;  // of several services the worst
+  bool reached = false;                // a workload of this node has shaken hands with it
 
   bool operator==(const ProbeTarget&) const = default;
 };
@@ -90,6 +101,7 @@ struct Evidence {
   Protocol protocol = Protocol::tcp;
   Verdict verdict = Verdict::unknown;
   std::string words;
+  bool withdraws = false;  // with unknown: what said that it is silent or dead says so no more
 };
 
 struct Judged {
@@ -154,9 +166,11 @@ class Guard {
   std::vector<Admitted> tick(TimePoint now);
   std::optional<TimePoint> next_deadline() const;
 
-  // What was learned of suspects. Dead: the removal applies, also that of the last one; an absent
-  // service goes with its last endpoint; not by an operator's word. Alive: it is picked like any
-  // other again, and stays held. Unknown: the verdict before stands, if there is one.
+  // What was learned of suspects. Alive: it is picked like any other again, and stays held. Silent:
+  // it is picked only where nothing else is left. Dead: it is not picked; found so again after
+  // `refused_for`, its removal applies, also that of the last one; an absent service goes with its
+  // last endpoint; not against an operator's word. Unknown: the verdict before stands, if there is
+  // one and it is not withdrawn.
   Judged evidence(const std::vector<Evidence>& found, TimePoint now);
   std::vector<ProbeTarget> suspects() const;  // every held or doubted endpoint once
 

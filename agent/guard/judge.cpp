@@ -106,7 +106,7 @@ class Judge {
     const Claims::Moment gone_at = known ? known->gone_at : state_.claims.now() - 1;
     if (state_.claims.taken(endpoint, gone_at)) return true;
     if (!known) return false;
-    if (known->verdict == Verdict::dead && !entry_.hold->rejected) return true;
+    if (known->over && !entry_.hold->rejected) return true;
     // Never from some to none by inference: another one has to be ready by the source's word.
     return enough(known->absences) && said && has_ready(*said);
   }
@@ -175,7 +175,9 @@ class Judge {
     held.ready = endpoint.ready;
     held.serving = endpoint.serving;
     held.held = true;
-    held.doubted = note(endpoint, pool.protocol, listed) != Verdict::alive;
+    const Verdict verdict = note(endpoint, pool.protocol, listed);
+    held.doubted = verdict != Verdict::alive;
+    held.fault = fault(verdict);
     if (!listed) {
       pool.endpoints.push_back(std::move(held));
       return;
@@ -183,6 +185,13 @@ class Judge {
     *std::find_if(pool.endpoints.begin(), pool.endpoints.end(), [&](const Endpoint& one) {
       return one.address == held.address && one.port == held.port;
     }) = std::move(held);
+  }
+
+  // An operator's word keeps who refused in use, where nothing else is left.
+  Fault fault(Verdict verdict) const {
+    if (verdict == Verdict::silent) return Fault::silent;
+    if (verdict != Verdict::dead) return Fault::none;
+    return entry_.hold->rejected ? Fault::silent : Fault::refused;
   }
 
   // `endpoint`: as it was before.

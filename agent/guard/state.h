@@ -39,6 +39,8 @@ struct HeldFacts {
   Verdict verdict = Verdict::unknown;
   Claims::Moment gone_at = 0;  // claims until then coexisted with it
   TimePoint since;
+  TimePoint refused_at;  // dead: since then
+  bool over = false;     // dead, and for long enough
   Absences absences;
   Text words;  // the evidence
 };

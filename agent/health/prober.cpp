@@ -46,9 +46,25 @@ std::function<double()> chance() {
   };
 }
 
-// What came back of the network; anything else is this node's own trouble.
-bool tells_of_endpoint(int error) {
-  return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+// What a packet that came back says: not what connect() returns at once, which is this node's own
+// trouble. EACCES: ICMPv6, administratively prohibited.
+bool unreachable(int error) {
+  return error == EHOSTUNREACH || error == ENETUNREACH || error == EACCES;
+}
+
+// To an address of this host the source is the address itself: no network was needed.
+bool to_itself(int fd, const ProbeTarget& target) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  auto* const address = reinterpret_cast<sockaddr*>(&storage);
+  if (::getsockname(fd, address, &size) != 0) return false;
+  IpAddress own = target.address;
+  if (storage.ss_family == AF_INET) {
+    std::memcpy(own.bytes.data() + 12, &reinterpret_cast<sockaddr_in*>(&storage)->sin_addr, 4);
+  } else {
+    std::memcpy(own.bytes.data(), &reinterpret_cast<sockaddr_in6*>(&storage)->sin6_addr, 16);
+  }
+  return own == target.address;
 }
 
 ProbeOutcome failed(int error) {
@@ -68,12 +84,12 @@ struct Prober::Probe {
 };
 
 Prober::Prober(boost::asio::io_context& loop, ProbeSettings settings, Prepare prepare,
-               Report report)
+               Report report, std::string own_node)
     : loop_(loop),
       timeout_(settings.timeout),
       prepare_(std::move(prepare)),
       report_(std::move(report)),
-      schedule_(settings, chance()),
+      schedule_(settings, chance(), std::move(own_node)),
       timer_(loop) {}
 
 Prober::~Prober() {
@@ -83,6 +99,15 @@ Prober::~Prober() {
 void Prober::set_targets(const std::vector<ProbeTarget>& targets) {
   if (stopped_) return;
   schedule_.set_targets(targets, steady_clock::now());
+  run();
+}
+
+void Prober::set_controls(const std::vector<ProbeTarget>& outside) {
+  schedule_.set_controls(outside);
+}
+
+void Prober::doubt_network() {
+  schedule_.doubt_network();
   run();
 }
 
@@ -99,6 +124,7 @@ void Prober::stop() {
 void Prober::run() {
   if (stopped_) return;
   for (const ProbeTarget& target : schedule_.take(steady_clock::now())) send(target);
+  tell_reach();
   const auto next = schedule_.next(steady_clock::now());
   if (!next) {
     timer_.cancel();
@@ -108,6 +134,11 @@ void Prober::run() {
   timer_.async_wait([this, alive = watch()](const boost::system::error_code& error) {
     if (!error && !alive.expired()) run();
   });
+}
+
+void Prober::tell_reach() {
+  const std::array now{schedule_.reach(true).state, schedule_.reach(false).state};
+  if (std::exchange(told_, now) != now && changed_) changed_();
 }
 
 void Prober::send(const ProbeTarget& target) {
@@ -124,7 +155,7 @@ void Prober::send(const ProbeTarget& target) {
   if (!tcp && error == 0 && ::send(fd, nullptr, 0, MSG_NOSIGNAL) < 0) error = errno;
   // On the spot only loopback refuses; that there is no route is this node's own trouble.
   if (error == ECONNREFUSED) {
-    return conclude(target, {ProbeOutcome::Kind::refused, error, {}});
+    return conclude(target, {ProbeOutcome::Kind::refused, error, {}, to_itself(fd, target)});
   }
   if (error != 0 && error != EINPROGRESS) return conclude(target, failed(error));
   probes_.insert(probe);
@@ -147,11 +178,14 @@ void Prober::ready(const std::shared_ptr<Probe>& probe) {
   ::getsockopt(probe->socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - probe->started);
-  if (tells_of_endpoint(error)) return finish(probe, {ProbeOutcome::Kind::refused, error, took});
+  const bool local = to_itself(probe->socket.native_handle(), probe->target);
+  if (error == ECONNREFUSED)
+    return finish(probe, {ProbeOutcome::Kind::refused, error, took, local});
+  if (unreachable(error)) return finish(probe, {ProbeOutcome::Kind::unreachable, error, took});
   if (error == ETIMEDOUT) return finish(probe, {ProbeOutcome::Kind::silent, error, took});
   if (error != 0) return finish(probe, failed(error));
   const bool tcp = probe->target.protocol == Protocol::tcp;
-  finish(probe, {tcp ? ProbeOutcome::Kind::answered : ProbeOutcome::Kind::replied, 0, took});
+  finish(probe, {tcp ? ProbeOutcome::Kind::answered : ProbeOutcome::Kind::replied, 0, took, local});
 }
 
 void Prober::finish(const std::shared_ptr<Probe>& probe, const ProbeOutcome& outcome) {

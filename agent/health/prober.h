@@ -3,12 +3,15 @@
 // ProbeSchedule. Lives on the daemon's one loop; blocks nothing; every socket is its own.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/health/schedule.h"
@@ -22,12 +25,18 @@ class Prober {
   using Prepare = std::function<bool(int fd)>;
   using Report = std::function<void(const Evidence&)>;
 
-  Prober(boost::asio::io_context& loop, ProbeSettings settings, Prepare prepare, Report report);
+  Prober(boost::asio::io_context& loop, ProbeSettings settings, Prepare prepare, Report report,
+         std::string own_node = "");
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
   void set_targets(const std::vector<ProbeTarget>& targets);
+  void set_controls(const std::vector<ProbeTarget>& outside);
+  void doubt_network();
+  Reach reach(bool v4) const { return schedule_.reach(v4); }
+  // Called when what reach() says has changed.
+  void on_reach(std::function<void()> changed) { changed_ = std::move(changed); }
   void stop();  // no report comes after it
 
  private:
@@ -38,11 +47,14 @@ class Prober {
   void ready(const std::shared_ptr<Probe>& probe);
   void finish(const std::shared_ptr<Probe>& probe, const ProbeOutcome& outcome);
   void conclude(const ProbeTarget& target, const ProbeOutcome& outcome);
+  void tell_reach();
 
   boost::asio::io_context& loop_;
   std::chrono::milliseconds timeout_;
   Prepare prepare_;
   Report report_;
+  std::function<void()> changed_;
+  std::array<Reach::State, 2> told_{};
   ProbeSchedule schedule_;
   boost::asio::steady_timer timer_;
   std::set<std::shared_ptr<Probe>> probes_;

@@ -1,32 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/health/schedule.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
-#include <cstring>
 #include <utility>
 
 namespace holdfast {
 namespace {
 
 using namespace std::chrono_literals;
+using Kind = ProbeOutcome::Kind;
 
 constexpr std::size_t kMostReached = 65536;
+constexpr std::size_t kLooks = 256;  // for what is alive, in one turn
 constexpr auto kFirstProbe = 500ms;  // new targets spread over this
-constexpr auto kSecondTry = 200ms;   // after a silence
-constexpr int kAgeShare = 5;         // a hold is probed again after a fifth of its age
+constexpr auto kSecondTry = 200ms;   // after a first probe that speaks against an endpoint
+constexpr auto kReturn = 1s;         // what was silent is tried again within this, once others are
+constexpr int kAgeShare = 5;         // the pause: a fifth of the age of the hold, or of the silence
+
+bool v4(const ProbeTarget& target) {
+  return target.address.is_v4();
+}
+
+// Errors of connect() itself that are about routes and links; others are about this process.
+bool about_network(int error) {
+  return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN ||
+         error == EADDRNOTAVAIL || error == EINVAL || error == EACCES;
+}
+
+bool good(const ProbeOutcome& outcome) {
+  return outcome.kind == Kind::answered || outcome.kind == Kind::replied;
+}
+
+bool speaks_against(const ProbeTarget& target, const ProbeOutcome& outcome) {
+  return outcome.kind == Kind::refused || outcome.kind == Kind::unreachable ||
+         (outcome.kind == Kind::silent && target.protocol == Protocol::tcp);
+}
+
+Echo echo_of(const ProbeTarget& target, const ProbeOutcome& outcome) {
+  if (outcome.local) return Echo::unheard;
+  if (good(outcome)) return Echo::answered;
+  if (outcome.kind == Kind::refused) return Echo::refused;
+  if (outcome.kind == Kind::failed) {
+    return about_network(outcome.error) ? Echo::none : Echo::unheard;
+  }
+  return speaks_against(target, outcome) ? Echo::none : Echo::unheard;
+}
 
 }  // namespace
 
-ProbeSchedule::ProbeSchedule(ProbeSettings settings, std::function<double()> chance)
-    : settings_(settings), chance_(std::move(chance)) {}
-
-ProbeSchedule::Key ProbeSchedule::key_of(const ProbeTarget& target) {
-  return {target.address, target.port, target.protocol};
-}
+ProbeSchedule::ProbeSchedule(ProbeSettings settings, std::function<double()> chance,
+                             std::string own_node)
+    : settings_(settings),
+      chance_(std::move(chance)),
+      controls_(std::move(own_node), settings.timeout, chance_) {}
 
 void ProbeSchedule::set_targets(const std::vector<ProbeTarget>& targets, TimePoint now) {
   std::map<Key, Entry> entries;
@@ -43,7 +70,10 @@ void ProbeSchedule::set_targets(const std::vector<ProbeTarget>& targets, TimePoi
       continue;
     }
     const auto wait = std::chrono::duration_cast<TimePoint::duration>(kFirstProbe * chance_());
-    Entry entry{target, now + wait, flying_.contains(key), false};
+    Entry entry;
+    entry.target = target;
+    entry.due = now + wait;
+    entry.flying = flying_.contains(key);
     if (!entry.flying) due_.insert({entry.due, key});
     entries.emplace(key, entry);
   }
@@ -51,6 +81,13 @@ void ProbeSchedule::set_targets(const std::vector<ProbeTarget>& targets, TimePoi
     if (!entries.contains(key)) due_.erase({entry.due, key});
   }
   entries_ = std::move(entries);
+  controls_.keep([this](const Key& key) { return entries_.contains(key); });
+}
+
+void ProbeSchedule::doubt_network() {
+  if (!settings_.enabled) return;
+  controls_.want(true);
+  controls_.want(false);
 }
 
 // At most a tenth of a second's worth at once.
@@ -65,19 +102,56 @@ void ProbeSchedule::refill(TimePoint now) {
   refilled_ = now;
 }
 
+void ProbeSchedule::fly(const Key& key, const ProbeTarget& target, TimePoint now) {
+  flying_[key] = now;
+  tokens_ -= 1;
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  due_.erase({found->second.due, key});
+  found->second.flying = true;
+  found->second.target.reached = found->second.target.reached || target.reached;
+}
+
+// Of what is in question, who answered when last probed; some of them, in turns.
+std::vector<ProbeTarget> ProbeSchedule::alive_ones() {
+  std::vector<ProbeTarget> result;
+  auto at = entries_.upper_bound(turn_);
+  for (std::size_t left = std::min(kLooks, entries_.size()); left > 0; --left) {
+    if (at == entries_.end()) at = entries_.begin();
+    if (at->second.answered && !at->second.local) result.push_back(at->second.target);
+    turn_ = at->first;
+    ++at;
+  }
+  return result;
+}
+
 std::vector<ProbeTarget> ProbeSchedule::take(TimePoint now) {
   std::vector<ProbeTarget> result;
   refill(now);
-  while (!due_.empty() && due_.begin()->first <= now && tokens_ >= 1 &&
-         in_flight_ < settings_.in_flight) {
+  while (tokens_ >= 1 && in_flight() < settings_.in_flight) {
+    if (asking_.empty() && controls_.due(now)) {
+      const auto asked = controls_.ask(alive_ones(), now);
+      asking_.assign(asked.begin(), asked.end());
+    }
+    if (!asking_.empty()) {
+      const ProbeTarget control = std::move(asking_.front());
+      asking_.pop_front();
+      if (flying_.contains(key_of(control))) continue;
+      controls_.sent(control, reached(control), now);
+      fly(key_of(control), control, now);
+      result.push_back(control);
+      continue;
+    }
+    if (due_.empty() || due_.begin()->first > now) break;
     const Key key = due_.begin()->second;
-    due_.erase(due_.begin());
-    Entry& entry = entries_.at(key);
-    entry.flying = true;
-    flying_.insert(key);
-    ++in_flight_;
-    tokens_ -= 1;
+    const Entry& entry = entries_.at(key);
+    // The controls go first: theirs are the same seconds.
+    if (entry.failed > 0 && controls_.asked(v4(entry.target)) != now) {
+      controls_.want(v4(entry.target));
+      if (controls_.due(now)) continue;
+    }
     result.push_back(entry.target);
+    fly(key, entry.target, now);
   }
   return result;
 }
@@ -87,9 +161,13 @@ TimePoint::duration ProbeSchedule::jittered(TimePoint::duration around) {
 }
 
 TimePoint::duration ProbeSchedule::pause(const Entry& entry, TimePoint now) {
-  const TimePoint::duration share = (now - entry.target.since) / kAgeShare;
-  return jittered(
-      std::clamp<TimePoint::duration>(share, settings_.interval, settings_.longest_interval));
+  const TimePoint since = entry.failed > 1 ? entry.failed_at : entry.target.since;
+  return jittered(std::clamp<TimePoint::duration>((now - since) / kAgeShare, settings_.interval,
+                                                  settings_.longest_interval));
+}
+
+bool ProbeSchedule::reached(const ProbeTarget& target) const {
+  return target.reached || reached_.contains(key_of(target));
 }
 
 void ProbeSchedule::remember(const Key& key) {
@@ -100,66 +178,82 @@ void ProbeSchedule::remember(const Key& key) {
   reached_order_.pop_front();
 }
 
+// Something that was silent answers again: so may all that were.
+void ProbeSchedule::hasten(TimePoint now) {
+  for (auto& [key, entry] : entries_) {
+    if (entry.failed == 0 || entry.flying) continue;
+    const auto due = now + std::chrono::duration_cast<TimePoint::duration>(kReturn * chance_());
+    if (due >= entry.due) continue;
+    due_.erase({entry.due, key});
+    entry.due = due;
+    due_.insert({due, key});
+  }
+}
+
+// Whether it is tried again soon, before anything is told.
+bool ProbeSchedule::count(Entry& entry, const ProbeOutcome& outcome, TimePoint sent,
+                          TimePoint now) {
+  if (good(outcome)) {
+    const bool fallen = entry.failed > 1;
+    entry.failed = entry.quiet = 0;
+    entry.answered = outcome.kind == Kind::answered;
+    if (fallen) hasten(now);
+    return false;
+  }
+  entry.answered = false;
+  if (outcome.kind == Kind::failed) {
+    if (about_network(outcome.error)) controls_.want(v4(entry.target));
+    return false;
+  }
+  if (!speaks_against(entry.target, outcome)) {
+    entry.quiet += entry.failed > 0 ? 1 : 0;
+    return false;
+  }
+  entry.quiet = 0;
+  if (entry.failed++ > 0) return false;
+  entry.failed_at = sent;
+  if (outcome.kind != Kind::silent) controls_.want(v4(entry.target));
+  return true;
+}
+
 std::optional<Evidence> ProbeSchedule::finish(const ProbeTarget& target,
                                               const ProbeOutcome& outcome, TimePoint now) {
   const Key key = key_of(target);
-  if (flying_.erase(key) == 0) return std::nullopt;
-  --in_flight_;
-  if (outcome.kind == ProbeOutcome::Kind::answered) remember(key);
+  const auto flight = flying_.find(key);
+  if (flight == flying_.end()) return std::nullopt;
+  const TimePoint sent = flight->second;
+  flying_.erase(flight);
+  if (good(outcome)) remember(key);
   const auto found = entries_.find(key);
-  if (found == entries_.end()) return std::nullopt;
+  const bool entered = found != entries_.end();
+  const bool known = reached(entered ? found->second.target : target);
+  const bool counts = outcome.kind == Kind::failed || (entered && found->second.failed > 0);
+  if (controls_.heard(target, sent, echo_of(target, outcome), known, counts, now)) hasten(now);
+  if (!entered) return std::nullopt;
   Entry& entry = found->second;
   entry.flying = false;
-  const bool silent = outcome.kind == ProbeOutcome::Kind::silent;
-  const bool was_silent = std::exchange(entry.silent, silent);
-  const bool again = silent && !was_silent && target.protocol == Protocol::tcp;
+  entry.local = outcome.local;
+  const bool cut_off =
+      speaks_against(target, outcome) && sent < controls_.returned(v4(entry.target));
+  const bool again = cut_off || count(entry, outcome, sent, now);
   entry.due = now + (again ? jittered(kSecondTry) : pause(entry, now));
   due_.insert({entry.due, key});
   if (again) return std::nullopt;
-  return judge(entry, outcome);
-}
-
-Evidence ProbeSchedule::judge(const Entry& entry, const ProbeOutcome& outcome) {
-  const bool tcp = entry.target.protocol == Protocol::tcp;
-  Evidence finding{entry.target.address, entry.target.port, entry.target.protocol, {}, {}};
-  switch (outcome.kind) {
-    case ProbeOutcome::Kind::answered:
-      finding.verdict = Verdict::alive;
-      finding.words = fmt::format("answered the prober in {} ms", outcome.took.count());
-      break;
-    case ProbeOutcome::Kind::refused:
-      finding.verdict = Verdict::dead;
-      finding.words = fmt::format("refused the prober: {}", std::strerror(outcome.error));
-      break;
-    case ProbeOutcome::Kind::silent:
-      if (tcp && reached(key_of(entry.target))) {
-        finding.verdict = Verdict::dead;
-        finding.words =
-            fmt::format("silent for {} ms, twice; it answered before", settings_.timeout.count());
-      } else {
-        finding.words = tcp ? fmt::format("silent for {} ms, twice; it never answered this node",
-                                          settings_.timeout.count())
-                            : "silent, as UDP may be";
-      }
-      break;
-    case ProbeOutcome::Kind::replied:
-      finding.words = "a datagram came back: its host lives";
-      break;
-    case ProbeOutcome::Kind::failed:
-      finding.words = fmt::format("this node cannot probe it: {}", std::strerror(outcome.error));
-      break;
-  }
-  return finding;
+  return judge(entry, outcome, sent, now);
 }
 
 std::optional<TimePoint> ProbeSchedule::next(TimePoint now) const {
-  if (due_.empty() || in_flight_ >= settings_.in_flight) return std::nullopt;
-  TimePoint at = std::max(due_.begin()->first, now);
+  if (in_flight() >= settings_.in_flight) return std::nullopt;
+  std::optional<TimePoint> at = controls_.due();
+  if (!asking_.empty()) at = now;
+  if (!due_.empty()) at = at ? std::min(*at, due_.begin()->first) : due_.begin()->first;
+  if (!at) return std::nullopt;
+  at = std::max(*at, now);
   if (tokens_ < 1 && refilled_) {
     const std::chrono::duration<double> wait((1 - tokens_) /
                                              static_cast<double>(settings_.per_second));
     // Rounded up: never a call that finds the token not quite there.
-    at = std::max(at, *refilled_ + std::chrono::ceil<TimePoint::duration>(wait) + 1us);
+    at = std::max(*at, *refilled_ + std::chrono::ceil<TimePoint::duration>(wait) + 1us);
   }
   return at;
 }

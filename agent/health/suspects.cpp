@@ -22,6 +22,10 @@ auto key_of(const ProbeTarget& target) {
   return std::tie(target.address, target.port, target.protocol);
 }
 
+bool fallen(const ProbeTarget& target) {
+  return target.verdict == Verdict::silent || target.verdict == Verdict::dead;
+}
+
 Evidence evidence(const ProbeTarget& target, Verdict verdict, std::string words) {
   return {target.address, target.port, target.protocol, verdict, std::move(words)};
 }
@@ -53,11 +57,13 @@ void Suspects::set(const std::vector<ProbeTarget>& targets) {
   for (Suspect& one : now) {
     if (!merged.empty() && key_of(merged.back().target) == key_of(one.target)) {
       merged.back().target.picked = merged.back().target.picked || one.target.picked;
+      merged.back().target.verdict = std::max(merged.back().target.verdict, one.target.verdict);
       continue;
     }
     while (known != all_.end() && key_of(known->target) < key_of(one.target)) ++known;
     if (known != all_.end() && key_of(known->target) == key_of(one.target)) {
       one.used = known->used;
+      one.target.reached = known->target.reached && known->target.identity == one.target.identity;
       one.picked_at = known->picked_at;
       one.told_idle = known->told_idle;
       one.told = known->told;
@@ -70,13 +76,15 @@ void Suspects::set(const std::vector<ProbeTarget>& targets) {
 
 void Suspects::look_at(Suspect& suspect, const TrafficOf& traffic_of, TimePoint now,
                        std::vector<Evidence>& found) {
-  const ProbeTarget& target = suspect.target;
+  ProbeTarget& target = suspect.target;
   const auto traffic = traffic_of(target);
+  const bool reached = traffic && traffic->established != 0;
+  if (std::exchange(target.reached, reached) != reached) ++revision_;
   if (target.picked) suspect.picked_at = now;
   const bool lately = suspect.picked_at != TimePoint{} && now - suspect.picked_at <= kRecently;
   const bool uses = lately || (traffic && used(*traffic, now));
   if (std::exchange(suspect.used, uses) != uses && !target.picked) ++revision_;
-  const bool idle = !uses && !target.picked;
+  const bool idle = !uses && !target.picked && !fallen(target);
   if (idle && !suspect.told_idle) {
     found.push_back(evidence(target, Verdict::unknown,
                              "not probed: not picked, and not used by this node for 10 minutes"));
@@ -100,7 +108,7 @@ std::vector<Evidence> Suspects::look(std::size_t most, const TrafficOf& traffic_
 std::vector<ProbeTarget> Suspects::worth_probing() const {
   std::vector<ProbeTarget> result;
   for (const Suspect& one : all_) {
-    if (one.target.picked || one.used) result.push_back(one.target);
+    if (one.target.picked || one.used || fallen(one.target)) result.push_back(one.target);
   }
   return result;
 }

@@ -29,7 +29,8 @@ class Suspects {
   // Looks at `most` of them, taking turns, and tells what is new.
   std::vector<Evidence> look(std::size_t most, const TrafficOf& traffic_of, TimePoint now);
   // Those that this node picks or uses. What it picked is among them for ten minutes more: that
-  // others were found alive first says nothing of it.
+  // others were found alive first says nothing of it. So is what its probes found silent or dead,
+  // for as long as it is held: it has to be found again.
   std::vector<ProbeTarget> worth_probing() const;
 
   bool empty() const { return all_.empty(); }

@@ -7,31 +7,43 @@ namespace holdfast {
 namespace {
 
 bool ready(const Endpoint& endpoint) {
-  return endpoint.ready && !endpoint.terminating && endpoint.weight > 0;
+  return endpoint.fault != Fault::refused && endpoint.ready && !endpoint.terminating &&
+         endpoint.weight > 0;
 }
 
 bool last_resort(const Endpoint& endpoint) {
-  return endpoint.serving && endpoint.terminating && endpoint.weight > 0;
+  return endpoint.fault != Fault::refused && endpoint.serving && endpoint.terminating &&
+         endpoint.weight > 0;
+}
+
+// False: none is eligible, or all that are are silent, and those are not wanted.
+bool pick(const Pool& pool, bool (*eligible)(const Endpoint&), bool silent_too,
+          std::vector<bool>& flags) {
+  std::uint64_t all = 0, trusted = 0, silent = 0;
+  for (const Endpoint& one : pool.endpoints) {
+    if (!eligible(one)) continue;
+    all += one.weight;
+    if (!one.doubted) trusted += one.weight;
+    if (one.fault == Fault::silent) silent += one.weight;
+  }
+  if (all == 0 || (all == silent && !silent_too)) return false;
+  const bool enough = 2 * trusted >= all;
+  for (std::size_t index = 0; index < flags.size(); ++index) {
+    const Endpoint& one = pool.endpoints[index];
+    const bool heard = one.fault != Fault::silent || all == silent;
+    flags[index] = eligible(one) && heard && (!enough || !one.doubted);
+  }
+  return true;
 }
 
 }  // namespace
 
 std::vector<bool> picked(const Pool& pool) {
   std::vector<bool> flags(pool.endpoints.size());
-  for (const auto eligible : {ready, last_resort}) {
-    std::uint64_t all = 0, trusted = 0;
-    for (const Endpoint& one : pool.endpoints) {
-      if (!eligible(one)) continue;
-      all += one.weight;
-      if (!one.doubted) trusted += one.weight;
+  for (const bool silent_too : {false, true}) {
+    for (const auto eligible : {ready, last_resort}) {
+      if (pick(pool, eligible, silent_too, flags)) return flags;
     }
-    if (all == 0) continue;
-    const bool enough = 2 * trusted >= all;
-    for (std::size_t index = 0; index < flags.size(); ++index) {
-      const Endpoint& one = pool.endpoints[index];
-      flags[index] = eligible(one) && (!enough || !one.doubted);
-    }
-    break;
   }
   return flags;
 }

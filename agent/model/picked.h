@@ -10,7 +10,9 @@ namespace holdfast {
 
 // A flag for each of pool.endpoints. Ready ones; where none is left, those that still serve while
 // terminating (KEP-1672). Among these a doubted one is used last: only where the others carry less
-// than half of the weight, so that a doubt alone never doubles what an endpoint has to bear.
+// than half of the weight, so that a doubt alone never doubles what an endpoint has to bear. Who
+// refused is never picked; who is silent only where all are: a pool does not go from some to none
+// by silence.
 std::vector<bool> picked(const Pool& pool);
 
 }  // namespace holdfast

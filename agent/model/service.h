@@ -64,6 +64,14 @@ struct Identity {
   auto operator<=>(const Identity&) const = default;
 };
 
+// What evidence holds against a held endpoint (agent/guard). No snapshot keeps it: a new life finds
+// out anew.
+enum class Fault : std::uint8_t {
+  none,
+  silent,   // picked only where nothing else is left
+  refused,  // not picked
+};
+
 struct Endpoint {
   IpAddress address;
   std::uint16_t port = 0;
@@ -73,6 +81,7 @@ struct Endpoint {
   bool terminating = false;
   bool held = false;     // set by the guard: kept against what its source says
   bool doubted = false;  // set by the guard: used last, see agent/model/picked.h
+  Fault fault = Fault::none;
   Identity identity;
   Text node;
   Text zone;

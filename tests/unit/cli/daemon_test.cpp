@@ -85,6 +85,20 @@ TEST(Status, SaysHowGracePeriodsAreWaitedFor) {
   EXPECT_THAT(host.run({"status"}).out, HasSubstr("grace       map-in-map"));
 }
 
+TEST(Status, OfANodeThatReachesNothing) {
+  Host host;
+  std::string body = status_body(true);
+  body.replace(body.find("\"holds\""), 0,
+               R"("network": [{"family": "ipv4", "state": "fails", "since_seconds": 12,
+                   "message": "this node cannot reach anything over IPv4: none of 3"},
+                  {"family": "ipv6", "state": "unknown", "since_seconds": null,
+                   "message": ""}], )");
+  host.answers["GET /v1/status"] = json(body);
+  const Outcome shown = host.run({"status"});
+  EXPECT_THAT(shown.out, HasSubstr("NETWORK     this node cannot reach anything over IPv4"));
+  EXPECT_THAT(shown.out, Not(HasSubstr("IPv6")));
+}
+
 TEST(Status, WithoutASnapshot) {
   Host host;
   std::string body = status_body(true);

@@ -55,6 +55,7 @@ guard:
   hold_services_percent: 13
   hold_services_least: 14
   hold_window_seconds: 15
+  refused_seconds: 21
   probe: {enabled: false, per_second: 16, in_flight: 17, timeout_ms: 18, interval_seconds: 19, longest_interval_seconds: 20}
 sources:
 - name: first
@@ -84,6 +85,7 @@ sources:
   EXPECT_EQ(config.guard.hold_services_percent, 13u);
   EXPECT_EQ(config.guard.hold_services_least, 14u);
   EXPECT_EQ(config.guard.hold_window, std::chrono::seconds(15));
+  EXPECT_EQ(config.guard.refused_for, std::chrono::seconds(21));
   EXPECT_FALSE(config.guard.probe.enabled);
   EXPECT_EQ(config.guard.probe.per_second, 16u);
   EXPECT_EQ(config.guard.probe.in_flight, 17u);

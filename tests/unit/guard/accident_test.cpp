@@ -103,7 +103,7 @@ TEST_F(Accident, WhatIsExplainedLaterLeavesTheHold) {
   EXPECT_EQ(world.guard.held_services(), 2u);
   world.admit(event({{key("s1"), nullptr, true}}));
   EXPECT_EQ(world.shows("s1"), "gone");
-  world.evidence("10.0.0.2", Verdict::dead);
+  world.refuse_for_long("10.0.0.2");
   EXPECT_EQ(world.shows("s2"), "10.0.0.2(not ready)");
 }
 
@@ -163,9 +163,9 @@ TEST_F(Restart, HeldAndRejectedSurvive) {
 TEST_F(Restart, EvidenceAndAnOperatorCountBeforeTheSourceSpeaks) {
   before.admit(list({song({})}, {"o0", "o1"}));
   restart();
-  after.evidence("10.0.0.1", Verdict::dead);
+  after.refuse_for_long("10.0.0.1");
   EXPECT_EQ(after.shows(), "10.0.0.2(held)");
-  after.evidence("10.9.0.1", Verdict::dead);
+  after.refuse_for_long("10.9.0.1");
   EXPECT_EQ(after.shows("o0"), "gone");
   ASSERT_EQ(after.guard.holds().at(1).service, key("song"));
   after.carry(after.guard.accept(after.guard.holds().at(1).id, after.now).value());

@@ -43,7 +43,7 @@ TEST_F(Doubted, WhatIsDeadAndKeptByAnOperator) {
   ASSERT_TRUE(world.guard.reject(world.guard.holds().at(0).id));
   world.evidence("10.0.0.2", Verdict::alive);
   world.evidence("10.0.0.2", Verdict::dead);
-  EXPECT_EQ(world.shows(), "10.0.0.1 10.0.0.2(held)");
+  EXPECT_EQ(world.shows(), "10.0.0.1 10.0.0.2(held)(silent)");
 }
 
 TEST_F(Doubted, AVerdictIsNewsOnce) {
@@ -65,7 +65,7 @@ TEST_F(Doubted, ManyFindingsChangeAServiceOnce) {
   EXPECT_EQ(judged.news.size(), 2u);
   ASSERT_EQ(judged.admitted.size(), 1u);
   world.carry(judged.admitted);
-  EXPECT_EQ(world.shows(), "10.0.0.1(held)(alive)");
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(alive) 10.0.0.2(held)(refused)");
 }
 
 TEST_F(Doubted, AnAdditionOfAnOlderAnswerUntilAnUndoubtedOneListsIt) {

@@ -12,9 +12,9 @@ TEST(Evidence, DeadEndpointsLeaveAlsoTheLastOne) {
   World world;
   world.admit(list({song({"10.0.0.1", "10.0.0.2"})}));
   world.admit(list({song({})}));
-  world.evidence("10.0.0.1", Verdict::dead);
+  world.refuse_for_long("10.0.0.1");
   EXPECT_EQ(world.shows(), "10.0.0.2(held)");
-  world.evidence("10.0.0.2", Verdict::dead);
+  world.refuse_for_long("10.0.0.2");
   EXPECT_EQ(world.shows(), "");  // confirmed empty; the Service is still there
   EXPECT_EQ(world.guard.held_services(), 0u);
 }
@@ -23,10 +23,93 @@ TEST(Evidence, AnAbsentServiceGoesWithItsLastEndpoint) {
   World world;
   world.admit(list({song({"10.0.0.1", "10.0.0.2"})}));
   world.admit(list({}, {"song"}));
-  world.evidence("10.0.0.1", Verdict::dead);
+  world.refuse_for_long("10.0.0.1");
   EXPECT_EQ(world.shows(), "10.0.0.2(held)");
-  world.evidence("10.0.0.2", Verdict::dead);
+  world.refuse_for_long("10.0.0.2");
   EXPECT_EQ(world.shows(), "gone");
+}
+
+TEST(Evidence, ARefusalIsNotFinalForTwoMinutes) {
+  World world;
+  world.admit(list({song({"10.0.0.1", "10.0.0.2"})}));
+  world.admit(list({song({})}));
+  world.evidence("10.0.0.1", Verdict::dead);
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(refused) 10.0.0.2(held)");
+  EXPECT_EQ(world.picked(), "10.0.0.2");
+  world.evidence("10.0.0.2", Verdict::dead);
+  EXPECT_EQ(world.picked(), "") << "a true scale to zero: connects are refused at once";
+  world.now += 119s;
+  world.evidence("10.0.0.1", Verdict::dead);
+  world.evidence("10.0.0.2", Verdict::alive);  // it was a restart
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(refused) 10.0.0.2(held)(alive)");
+  world.now += 1s;
+  world.evidence("10.0.0.2", Verdict::dead);  // another restart: the clock begins anew
+  world.evidence("10.0.0.1", Verdict::unknown);
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(refused) 10.0.0.2(held)(refused)")
+      << "time alone ends nothing";
+  world.evidence("10.0.0.1", Verdict::silent);  // it refused, and is gone: no reason to wait
+  EXPECT_EQ(world.shows(), "10.0.0.2(held)(refused)");
+}
+
+TEST(Evidence, SilenceIsNeverFinal) {
+  World world;
+  world.admit(list({song({"10.0.0.1", "10.0.0.2", "10.0.0.3"})}));
+  world.admit(list({song({})}));
+  world.evidence("10.0.0.1", Verdict::alive);
+  for (int minute = 0; minute < 24 * 60; ++minute) {
+    world.now += 60s;
+    world.evidence("10.0.0.2", Verdict::silent);
+    ASSERT_EQ(world.shows(), "10.0.0.1(held)(alive) 10.0.0.2(held)(silent) 10.0.0.3(held)");
+    ASSERT_EQ(world.picked(), "10.0.0.1 10.0.0.3");
+  }
+  world.evidence("10.0.0.2", Verdict::alive);
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(alive) 10.0.0.2(held)(alive) 10.0.0.3(held)");
+}
+
+TEST(Evidence, BySilenceAServiceNeverGoesFromSomeToNone) {
+  World world;
+  world.admit(list({song({"10.0.0.1", "10.0.0.2"})}));
+  world.admit(list({}, {"song"}));
+  world.evidence("10.0.0.1", Verdict::silent);
+  EXPECT_EQ(world.picked(), "10.0.0.2");
+  world.evidence("10.0.0.2", Verdict::silent);
+  EXPECT_EQ(world.picked(), "10.0.0.1 10.0.0.2");
+}
+
+TEST(Evidence, WhatIsWithdrawnIsUnknownAgain) {
+  World world;
+  world.admit(list({song({"10.0.0.1"})}));
+  world.admit(list({song({})}));
+  world.evidence("10.0.0.1", Verdict::dead);
+  Evidence found{ip("10.0.0.1"), 8080, Protocol::tcp, Verdict::unknown, "refuses no more", true};
+  world.carry(world.guard.evidence({found}, world.now).admitted);
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)");
+  world.now += 300s;
+  world.evidence("10.0.0.1", Verdict::dead);
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(refused)") << "two minutes from now, not from then";
+}
+
+TEST(Evidence, ANewLifeFindsOutAnew) {
+  World world;
+  world.admit(list({song({"10.0.0.1", "10.0.0.2"})}));
+  world.admit(list({song({})}));
+  world.evidence("10.0.0.1", Verdict::dead);
+  world.evidence("10.0.0.2", Verdict::silent);
+  World again;
+  again.carry(again.guard.restore(world.guard.memory(), again.now));
+  EXPECT_EQ(again.shows(), "10.0.0.1(held) 10.0.0.2(held)");
+  again.admit(list({song({})}));
+  EXPECT_EQ(again.picked(), "10.0.0.1 10.0.0.2");
+}
+
+TEST(Evidence, AnOperatorsWordKeepsWhoRefuses) {
+  World world;
+  world.admit(list({song({"10.0.0.1"})}));
+  world.admit(list({song({})}));
+  ASSERT_TRUE(world.guard.reject(world.guard.holds().at(0).id));
+  world.refuse_for_long("10.0.0.1");
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(silent)");
+  EXPECT_EQ(world.picked(), "10.0.0.1");
 }
 
 TEST(Evidence, AliveIsShownAndStays) {
@@ -58,7 +141,7 @@ TEST(Evidence, OfLostReadinessTakesTheSourcesWord) {
   world.admit(list({song({"10.0.0.1"})}));
   world.admit(list({service("song", {{"10.0.0.1", "", false}})}));
   EXPECT_EQ(world.shows(), "10.0.0.1(held)");
-  world.evidence("10.0.0.1", Verdict::dead);
+  world.refuse_for_long("10.0.0.1");
   EXPECT_EQ(world.shows(), "10.0.0.1(not ready)");
 }
 
@@ -73,7 +156,7 @@ TEST(Evidence, SuspectsAreEveryHeldEndpointOnce) {
   EXPECT_EQ(format_host_port(suspects[0].address, suspects[0].port), "10.0.0.1:8080");
   EXPECT_EQ(format_host_port(suspects[1].address, suspects[1].port), "[fd00::1]:8080");
   // One verdict counts for both services.
-  world.evidence("10.0.0.1", Verdict::dead);
+  world.refuse_for_long("10.0.0.1");
   EXPECT_EQ(world.shows("song"), "fd00::1(held)");
   EXPECT_EQ(world.shows("image"), "");
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/guard/guard.h"
+#include "agent/model/picked.h"
 
 namespace holdfast::test {
 
@@ -110,6 +111,12 @@ class World {
                 Protocol protocol = Protocol::tcp) {
     carry(guard.evidence({{ip(address), port, protocol, verdict, "by a test"}}, now).admitted);
   }
+  // Until it leaves.
+  void refuse_for_long(const std::string& address) {
+    evidence(address, Verdict::dead);
+    now += 120s;
+    evidence(address, Verdict::dead);
+  }
   void accept() { carry(guard.accept(guard.holds().at(0).id, now).value()); }
   void carry(const std::vector<Admitted>& admitted) {
     for (const Admitted& one : admitted) {
@@ -131,8 +138,22 @@ class World {
       for (const Endpoint& one : pool.endpoints) {
         text += (text.empty() ? "" : " ") + one.address.to_string();
         if (one.held) text += "(held)";
+        if (one.fault != Fault::none) text += one.fault == Fault::silent ? "(silent)" : "(refused)";
         if (one.doubted != one.held) text += one.doubted ? "(last)" : "(alive)";
         if (!one.ready) text += "(not ready)";
+      }
+    }
+    return text;
+  }
+
+  // Where new connects go.
+  std::string picked(const std::string& name = "song") const {
+    std::string text;
+    for (const Pool& pool : services.at(key(name))->pools) {
+      const std::vector<bool> flags = holdfast::picked(pool);
+      for (std::size_t index = 0; index < flags.size(); ++index) {
+        if (flags[index])
+          text += (text.empty() ? "" : " ") + pool.endpoints[index].address.to_string();
       }
     }
     return text;

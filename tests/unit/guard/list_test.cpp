@@ -175,6 +175,8 @@ TEST_F(Lists, OnlyWhatIsExplainedLeavesATombstone) {
   EXPECT_EQ(admitted[0].now, nullptr);
   EXPECT_FALSE(admitted[0].explained_delete);
   world.admit(list({}, {"song"}));
+  world.evidence("10.0.0.1", Verdict::dead);
+  world.now += 120s;
   const auto dead = world.guard.evidence(
       {{ip("10.0.0.1"), 8080, Protocol::tcp, Verdict::dead, "refused"}}, world.now);
   ASSERT_EQ(dead.admitted.size(), 1u);
@@ -220,8 +222,8 @@ TEST_F(Lists, AnOperatorEndsAHoldOrKeepsIt) {
     world.now += 31s;
     world.admit(list({}));
   }
-  world.evidence("10.0.0.1", Verdict::dead);
-  EXPECT_EQ(world.shows(), "10.0.0.1(held) 10.0.0.2");
+  world.refuse_for_long("10.0.0.1");
+  EXPECT_EQ(world.shows(), "10.0.0.1(held)(silent) 10.0.0.2");
   EXPECT_EQ(world.guard.holds().at(0).state, HoldState::rejected);
   world.accept();
   EXPECT_EQ(world.shows(), "10.0.0.2");
@@ -268,7 +270,7 @@ TEST(Thresholds, BeyondThemOnlyEvidenceOrAnOperatorResolves) {
   EXPECT_EQ(world.guard.held_services(), 5u);
   EXPECT_TRUE(world.guard.holds().at(0).beyond_thresholds);
   for (const char* const dead : {"10.1.0.3", "10.1.0.4", "10.1.0.5"}) {
-    world.evidence(dead, Verdict::dead);
+    world.refuse_for_long(dead);
   }
   EXPECT_EQ(world.shows("s0"), "10.1.0.1 10.1.0.2");
   EXPECT_EQ(world.guard.held_services(), 4u);

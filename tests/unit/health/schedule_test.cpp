@@ -119,14 +119,14 @@ TEST_F(Schedule, AnsweredIsAliveRefusedIsDead) {
   ASSERT_TRUE(alive);
   EXPECT_EQ(alive->verdict, Verdict::alive);
   EXPECT_EQ(alive->words, "answered the prober in 3 ms");
-  for (const int error : {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH}) {
-    const auto dead = probe({Kind::refused, error, {}});
-    ASSERT_TRUE(dead);
-    EXPECT_EQ(dead->verdict, Verdict::dead);
-  }
+  EXPECT_FALSE(probe({Kind::refused, ECONNREFUSED, {}})) << "told the second time";
+  const auto dead = probe({Kind::refused, ECONNREFUSED, {}});
+  ASSERT_TRUE(dead);
+  EXPECT_EQ(dead->verdict, Verdict::dead);
+  EXPECT_EQ(dead->words, "refused the prober: Connection refused");
 }
 
-TEST_F(Schedule, SilenceIsToldTheSecondTimeAndKillsOnlyWhoAnsweredBefore) {
+TEST_F(Schedule, SilenceIsToldTheSecondTimeAndAloneProvesNothing) {
   schedule.set_targets(many(1), now);
   EXPECT_FALSE(probe({Kind::silent, 0, {}}));
   auto finding = probe({Kind::silent, 0, {}});
@@ -138,7 +138,7 @@ TEST_F(Schedule, SilenceIsToldTheSecondTimeAndKillsOnlyWhoAnsweredBefore) {
   EXPECT_FALSE(probe({Kind::silent, 0, {}}));
   finding = probe({Kind::silent, 0, {}});
   ASSERT_TRUE(finding);
-  EXPECT_EQ(finding->verdict, Verdict::dead);
+  EXPECT_EQ(finding->verdict, Verdict::unknown) << "nothing else was asked";
 }
 
 TEST_F(Schedule, ThisNodesOwnTroubleSaysNothing) {
@@ -154,7 +154,16 @@ TEST_F(Schedule, UdpIsDeadByIcmpAndUnknownElse) {
   EXPECT_EQ(probe({Kind::silent, 0, {}})->verdict, Verdict::unknown);
   EXPECT_EQ(probe({Kind::silent, 0, {}})->verdict, Verdict::unknown);
   EXPECT_EQ(probe({Kind::replied, 0, {}})->verdict, Verdict::unknown);
+  EXPECT_FALSE(probe({Kind::refused, ECONNREFUSED, {}}));
   EXPECT_EQ(probe({Kind::refused, ECONNREFUSED, {}})->verdict, Verdict::dead);
+}
+
+TEST_F(Schedule, UdpThatRefusesNoMoreIsUnknownAgain) {
+  schedule.set_targets({target(1, start, Protocol::udp)}, now);
+  EXPECT_FALSE(probe({Kind::refused, ECONNREFUSED, {}}));
+  EXPECT_EQ(probe({Kind::refused, ECONNREFUSED, {}})->verdict, Verdict::dead);
+  EXPECT_FALSE(probe({Kind::silent, 0, {}})->withdraws) << "hosts send few ICMP messages a second";
+  EXPECT_TRUE(probe({Kind::silent, 0, {}})->withdraws);
 }
 
 TEST_F(Schedule, WhatIsNotHeldAnyMoreIsForgotten) {

@@ -131,6 +131,25 @@ TEST_F(SuspectsTest, WhatWasPickedIsProbedForTenMinutesMore) {
   EXPECT_THAT(probed(), IsEmpty());
 }
 
+TEST_F(SuspectsTest, WhatFellSilentIsProbedUntilItIsFound) {
+  ProbeTarget silent = target(1, false), dead = target(2, false);
+  silent.verdict = Verdict::silent;
+  dead.verdict = Verdict::dead;
+  suspects.set({silent, dead, target(3, false)});
+  look(100, kNow + 24h);
+  EXPECT_THAT(probed(), ElementsAre(1, 2));
+}
+
+TEST_F(SuspectsTest, WhomAWorkloadReachedIsKnownToHaveBeenAlive) {
+  traffic[1] = ended(1, kNow - 60min);
+  suspects.set({target(1, true), target(2, true)});
+  look();
+  const auto worth = suspects.worth_probing();
+  ASSERT_EQ(worth.size(), 2u);
+  EXPECT_TRUE(worth[0].reached);
+  EXPECT_FALSE(worth[1].reached);
+}
+
 TEST_F(SuspectsTest, TakeTurnsWhereTheyAreMany) {
   std::vector<ProbeTarget> many;
   for (std::uint8_t number = 0; number < 10; ++number) {

@@ -10,15 +10,17 @@ namespace holdfast {
 namespace {
 
 // A letter an endpoint: r ready, d ready and doubted, t terminating and serving, T the same and
-// doubted, n not ready.
+// doubted, n not ready; s and x are held, the one silent, the other refusing.
 Pool pool_of(const std::string& letters) {
   std::vector<Endpoint> endpoints;
   for (const char letter : letters) {
     Endpoint one = build::endpoint("10.1.0." + std::to_string(endpoints.size() + 1));
-    one.ready = letter == 'r' || letter == 'd';
+    one.ready = letter == 'r' || letter == 'd' || letter == 's' || letter == 'x';
     one.serving = letter != 'n';
     one.terminating = letter == 't' || letter == 'T';
-    one.doubted = letter == 'd' || letter == 'T';
+    one.doubted = letter == 'd' || letter == 'T' || letter == 's' || letter == 'x';
+    if (letter == 's') one.fault = Fault::silent;
+    if (letter == 'x') one.fault = Fault::refused;
     endpoints.push_back(one);
   }
   return build::pool({"10.96.0.1"}, endpoints);
@@ -48,6 +50,23 @@ TEST(Picked, DoubtedOnesLast) {
 TEST(Picked, DoubtedOnesTooWhereTheOthersAreFewerThanHalf) {
   EXPECT_EQ(flags(pool_of("rrddd")), "+++++");
   EXPECT_EQ(flags(pool_of("rrdd")), "++--");
+}
+
+TEST(Picked, SilentOnesOnlyWhereNothingElseIsLeft) {
+  EXPECT_EQ(flags(pool_of("rs")), "+-");
+  EXPECT_EQ(flags(pool_of("ds")), "+-");
+  EXPECT_EQ(flags(pool_of("rsss")), "+---") << "there is evidence, not a doubt alone";
+  EXPECT_EQ(flags(pool_of("rdss")), "++--") << "what is lost of the pool is not on one alone";
+  EXPECT_EQ(flags(pool_of("sss")), "+++");
+  EXPECT_EQ(flags(pool_of("st")), "-+");
+  EXPECT_EQ(flags(pool_of("sn")), "+-");
+}
+
+TEST(Picked, RefusingOnesNever) {
+  EXPECT_EQ(flags(pool_of("rx")), "+-");
+  EXPECT_EQ(flags(pool_of("sx")), "+-");
+  EXPECT_EQ(flags(pool_of("xx")), "--");
+  EXPECT_EQ(flags(pool_of("xt")), "-+");
 }
 
 TEST(Picked, HalfIsMeasuredByWeight) {
