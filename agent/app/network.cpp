@@ -42,7 +42,8 @@ std::optional<hf_endpoint_stats> Daemon::traffic_of(const ProbeTarget& target) {
 
 void Daemon::watch_network() {
   if (!config_.guard.probe.enabled) return;
-  if (steady_clock::now() - controls_set_ >= kControlsInterval) set_controls();
+  const auto interval = outside_.empty() ? kControlsSoonest : kControlsInterval;
+  if (steady_clock::now() - controls_set_ >= interval) set_controls();
   const auto stats = [this](const ProbeTarget& target) { return traffic_of(target); };
   if (workload_failures_.only_failures(outside_, stats)) prober_.doubt_network();
   after(network_timer_, kLookInterval, [this] { watch_network(); });

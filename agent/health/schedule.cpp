@@ -15,7 +15,7 @@ constexpr std::size_t kMostReached = 65536;
 constexpr std::size_t kLooks = 256;  // for what is alive, in one turn
 constexpr auto kFirstProbe = 500ms;  // new targets spread over this
 constexpr auto kSecondTry = 200ms;   // after a first probe that speaks against an endpoint
-constexpr auto kReturn = 1s;         // what was silent is tried again within this, once others are
+constexpr auto kReturn = 300ms;      // what was silent is tried again within this, once others are
 constexpr int kAgeShare = 5;         // the pause: a fifth of the age of the hold, or of the silence
 
 bool v4(const ProbeTarget& target) {

@@ -8,17 +8,21 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from lab import Lab, cases_of, expect, lacks_root, parser, run_cases, service_yaml, slice_yaml, wait_for  # noqa: E402
+from lab import Lab, cases_of, expect, lacks_root, parser, run, run_cases, service_yaml, slice_yaml, wait_for  # noqa: E402
 
 ADDRESS = "10.96.0.60"
 FIRST, SECOND, THIRD = ENDPOINTS = ["10.77.1.91", "10.77.1.92", "10.77.1.93"]
+FAR_ADDRESSES = ["10.96.0.61", "fd96::61"]
+FAR = {4: ["10.77.2.91", "10.77.2.92", "10.77.2.93"], 6: ["fd77:2::91", "fd77:2::92", "fd77:2::93"]}  # on the other host
 # Accepts at each address given, and writes how often.
 COUNTER = """
 import json, os, selectors, socket, sys
 path, counts, select = sys.argv[1], {}, selectors.DefaultSelector()
 for address in sys.argv[2:]:
     counts[address] = 0
-    select.register(socket.create_server((address, 8080), backlog=512), selectors.EVENT_READ, address)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    server = socket.create_server((address, 8080), family=family, backlog=512)
+    select.register(server, selectors.EVENT_READ, address)
 while True:
     with open(path + ".new", "w") as file:
         json.dump(counts, file)
@@ -42,12 +46,16 @@ print(failed)
 
 class Doubt:
     def __init__(self, lab):
-        self.host = lab.a
+        self.host, self.other = lab.a, lab.b
         self.counts = self.host.directory / "accepted.json"
         for address in ENDPOINTS:
             self.host.add_address(address)
         self.host.start(sys.executable, "-c", COUNTER, self.counts, *ENDPOINTS)
-        wait_for("the endpoints to listen", self.counts.exists)
+        self.far_counts = self.other.directory / "accepted.json"
+        for address in FAR[4] + FAR[6]:
+            self.other.add_address(address)
+        self.other.start(sys.executable, "-c", COUNTER, self.far_counts, *FAR[4], *FAR[6])
+        wait_for("the endpoints to listen", lambda: self.counts.exists() and self.far_counts.exists())
 
     # --- helpers -----------------------------------------------------------------------------------------
     def accepted(self):
@@ -88,6 +96,49 @@ class Doubt:
         self.host.stop_daemon()
         self.host.probes = probes
         self.host.start_daemon()
+
+    # --- what is on another host, and this one cut off from it ---------------------------------------------
+    def begin_far(self):
+        """Three endpoints a family, each on a node of its own, held because the file is empty, and found alive."""
+        slices = [slice_yaml("far", family, 8080, [(one, f"n{number}", f"uid-{one}") for number, one in enumerate(FAR[family])]) for family in FAR]
+        self.host.write_catalog("---\n".join([service_yaml("far", FAR_ADDRESSES), *slices]), "far.yaml")
+        wait_for("the catalog", lambda: len(self.host.endpoints("far") or []) == 6 and not self.held())
+        self.host.write_catalog("", "far.yaml")
+        wait_for("all to be held and alive", lambda: [verdict for verdict, _ in self.held().values()] == ["alive"] * 6)
+
+    def cut(self, verb="add"):
+        """No packet comes back from there."""
+        for address in ("10.77.0.1/32", "fd77::1/128"):
+            run("ip", "-n", self.other.netns, "route", verb, "blackhole", address)
+
+    def cut_off(self, seconds, meanwhile=lambda: None):
+        self.cut()
+        try:
+            time.sleep(seconds / 2)
+            meanwhile()
+            time.sleep(seconds / 2)
+        finally:
+            self.cut("del")
+
+    def far_shares(self, times=240):
+        """Failed connects, and the share of each endpoint."""
+        before, failed = json.loads(self.far_counts.read_text()), 0
+        for address in FAR_ADDRESSES:
+            code, out, err = self.host.run(sys.executable, "-c", DIAL, address, times, timeout=600)
+            expect(code == 0, err)
+            failed += int(out)
+        after = json.loads(self.far_counts.read_text())
+        return failed, {one: (after[one] - before[one]) / times for one in after}
+
+    def even(self):
+        time.sleep(4)
+        failed, shares = self.far_shares()
+        expect(failed == 0, f"{failed} of 480 connects failed: {self.held()}")
+        expect(min(shares.values()) > 0.2, f"shares {shares}")
+        return "then 480 connects, 0 failed, shares of " + f"{min(shares.values()):.2f} and more"
+
+    def unreachable(self):
+        return [row["family"] for row in self.host.json("status")["network"] if row["state"] == "fails"]
 
     # --- cases -------------------------------------------------------------------------------------------
     def case_1_held_is_used_last_and_not_probed_unless_used(self):
@@ -153,6 +204,67 @@ class Doubt:
         self.begin()
         return "rejected: held, no doubt; accepted: gone, no doubt; back: as it was"
 
+    def case_5_held_and_cut_off_for_12_s(self):
+        self.begin_far()
+        said = []
+        self.cut()
+        try:
+            time.sleep(12)
+            said = self.unreachable()
+            held = self.held()
+        finally:
+            self.cut("del")
+        shares = self.even()
+        expect(said == ["ipv4", "ipv6"], f"said of {said} only: {held}")
+        expect(not self.unreachable(), "said still")
+        expect([verdict for verdict, _ in held.values()] == ["alive"] * 6, str(held))
+        return f"0 of 6 forgotten; said by status; {shares}"
+
+    def case_6_held_and_cut_off_with_a_restart_in_the_middle(self):
+        self.begin_far()
+        self.cut_off(24, lambda: self.restart(probes=True))
+        shares = self.even()
+        expect(len(self.held()) == 6, str(self.held()))
+        return f"0 of 6 forgotten; {shares}"
+
+    def case_7_one_alone_falls_silent_and_comes_back(self):
+        self.begin_far()
+        lost = FAR[4][2]
+        run("ip", "-n", self.other.netns, "addr", "del", f"{lost}/32", "dev", "lo")
+        wait_for("the verdict", lambda: self.held()[lost][0] == "silent", 20)
+        evidence = self.held()[lost][1]
+        failed, shares = self.far_shares()
+        self.other.add_address(lost)
+        expect(failed == 0 and shares[lost] == 0, f"{failed} failed, {shares[lost]} of the connects to who is silent")
+        expect("answer" in evidence and not self.unreachable(), evidence)
+        wait_for("it to be alive again", lambda: self.held()[lost][0] == "alive", 40)
+        return f"0 connects to it, 0 failed, kept; {self.even()}"
+
+    def case_8_all_that_refuse_are_refused_within_seconds(self):
+        self.begin_far()
+        endpoints = [one for family in FAR.values() for one in family]
+        self.host.write_catalog("---\n".join([service_yaml("far", FAR_ADDRESSES)] + [
+            slice_yaml("far", family, 8081, [(one, f"n{number}", f"uid-{one}") for number, one in enumerate(FAR[family])]) for family in FAR]),
+            "far.yaml")
+        wait_for("a port where nobody listens", lambda: set(self.host.endpoints("far") or []) == {f"{one}:8081" for one in endpoints})
+        self.host.write_catalog("", "far.yaml")
+        wait_for("the verdicts", lambda: [verdict for verdict, _ in self.held().values()] == ["dead"] * 6)
+        answers = [self.host.json("explain", f"[{one}]:80" if ":" in one else f"{one}:80")["decision"] for one in FAR_ADDRESSES]
+        expect(answers == ["refuse"] * 2, str(answers))
+        return "ECONNREFUSED, and kept for two minutes"
+
+    # --- and their sabotage: silence is taken for a refusal, which is final after a second ----------------
+    def case_9_sabotage_silence_is_believed(self):
+        self.host.program, self.host.extra_guard = "holdfastd_forgets", ", refused_seconds: 1"
+        self.restart(probes=True)
+        self.begin_far()
+        self.cut_off(12)
+        left = len(self.host.endpoints("far") or [])
+        self.host.program, self.host.extra_guard = "holdfastd", ""
+        self.restart(probes=True)
+        expect(left < 6, "nothing was forgotten: the zeros above prove nothing")
+        return f"{6 - left} of 6 forgotten"
+
 
 def main():
     options = parser(__doc__).parse_args()
@@ -164,6 +276,11 @@ def main():
     lab.a.start_daemon()
 
     def mend(_):
+        if doubt.host.program != "holdfastd":
+            doubt.host.program, doubt.host.extra_guard = "holdfastd", ""
+            doubt.restart(probes=True)
+        (doubt.host.catalog / "far.yaml").unlink(missing_ok=True)
+        doubt.host.cli("accept", "--all")
         if lab.a.daemon.poll() is not None or not lab.a.probes:
             doubt.restart(probes=True)
         doubt.begin()

@@ -117,6 +117,7 @@ class Host:
         self.program = "holdfastd"
         self.extra_config = ""
         self.source = "file"
+        self.extra_guard = ""
 
     def create(self):
         self.catalog.mkdir(parents=True)
@@ -166,7 +167,7 @@ class Host:
                 f"dataplane: {{cgroup: {self.cgroup}, bpffs: {self.bpffs}{self.extra_config}}}\n"
                 f"state_dir: {self.directory}/state\n"
                 f"admin: {{socket: {self.directory}/admin.sock, listen: '127.0.0.1:9464'}}\n"
-                f"guard: {{enabled: {json.dumps(self.guard)}, probe: {{enabled: {json.dumps(self.probes)}}}}}\n"
+                f"guard: {{enabled: {json.dumps(self.guard)}, probe: {{enabled: {json.dumps(self.probes)}}}{self.extra_guard}}}\n"
                 f"sources: [{{name: {self.source}, file: {{path: {self.catalog}}}}}]\n")
         (self.directory / "config.yaml").write_text(text)
 

@@ -79,6 +79,26 @@ TEST_F(Cut, NothingIsForgottenAndSharesAreEvenAfterwards) {
   }
 }
 
+TEST_F(Cut, UdpIsKeptToo) {
+  auto udp = std::make_shared<Service>(*spread("song", "10.0.0."));
+  udp->pools[0].protocol = Protocol::udp;
+  const auto quiet = [](const ProbeTarget&) { return std::optional(silence()); };
+  for (const auto& fault : cuts()) {
+    Network network;
+    network.controls({control("10.1.0.1", "n4")});
+    network.say({udp});
+    network.fault = quiet;
+    network.say({}, {"song"});
+    network.run(30s);
+    network.fault = fault;
+    network.run(600s);
+    network.fault = quiet;
+    network.run(5s);
+    EXPECT_EQ(network.world.shows(), "10.0.0.1(held) 10.0.0.2(held) 10.0.0.3(held)");
+    EXPECT_EQ(network.world.picked(), "10.0.0.1 10.0.0.2 10.0.0.3");
+  }
+}
+
 TEST_F(Cut, SabotageSilenceTakenForARefusalForgets) {
   const auto silent = cuts()[0];
   EXPECT_EQ(cut(silent, 600s, false, false, "10.0.0.", true)->world.shows(), "gone");
