@@ -98,11 +98,15 @@ class Doubt:
         self.host.start_daemon()
 
     # --- what is on another host, and this one cut off from it ---------------------------------------------
-    def begin_far(self):
-        """Three endpoints a family, each on a node of its own, held because the file is empty, and found alive."""
+    def list_far(self):
+        """Three endpoints a family, each on a node of its own."""
         slices = [slice_yaml("far", family, 8080, [(one, f"n{number}", f"uid-{one}") for number, one in enumerate(FAR[family])]) for family in FAR]
         self.host.write_catalog("---\n".join([service_yaml("far", FAR_ADDRESSES), *slices]), "far.yaml")
         wait_for("the catalog", lambda: len(self.host.endpoints("far") or []) == 6 and not self.held())
+
+    def begin_far(self):
+        """Held because the file is empty, and found alive."""
+        self.list_far()
         self.host.write_catalog("", "far.yaml")
         wait_for("all to be held and alive", lambda: [verdict for verdict, _ in self.held().values()] == ["alive"] * 6)
 
@@ -252,6 +256,21 @@ class Doubt:
         answers = [self.host.json("explain", f"[{one}]:80" if ":" in one else f"{one}:80")["decision"] for one in FAR_ADDRESSES]
         expect(answers == ["refuse"] * 2, str(answers))
         return "ECONNREFUSED, and kept for two minutes"
+
+    def case_9_cut_off_without_a_hold_is_said(self):
+        self.list_far()
+        self.far_shares(20)
+        time.sleep(2.5)  # until the workloads' handshakes are seen
+        self.cut()
+        try:
+            for _ in range(4):
+                self.host.run(sys.executable, "-c", DIAL, FAR_ADDRESSES[0], 1)
+            wait_for("status to say so", lambda: "ipv4" in self.unreachable())
+            expect("cannot reach anything over IPv4" in self.host.cli("status")[1], self.host.cli("status")[1])
+        finally:
+            self.cut("del")
+        wait_for("it to be taken back", lambda: not self.unreachable())
+        return "said when nothing but failures was met, and taken back"
 
     # --- and their sabotage: silence is taken for a refusal, which is final after a second ----------------
     def case_9_sabotage_silence_is_believed(self):
