@@ -318,7 +318,7 @@ TEST(Duplicates, OfTwoFilesAreReportedAndTheFirstIsUsed) {
 
 TEST(Duplicates, TheOtherIsUsedWhenTheFirstIsTakenOut) {
   Set set;
-  const std::string other = test::slice("song", "10.1.0.9");
+  const std::string other = test::slice("song", {"10.1.0.9"});
   set.observe({{"a.yaml", kSong}, {"b.yaml", other + kImage}});
   EXPECT_EQ(set.told.endpoints("song"), 2u);
   SourceUpdate update =
@@ -343,9 +343,9 @@ const std::vector<std::string> kDocuments = {
     test::service("song", "10.96.0.10"),
     test::service("song", "10.96.0.20"),
     test::service("image", "10.96.0.11"),
-    test::slice("song", "10.1.0.1, 10.1.0.2"),
-    test::slice("song", "10.1.0.3"),
-    test::slice("image", "10.96.0.10"),  // a loop while the song's port is 8080
+    test::slice("song", {"10.1.0.1", "10.1.0.2"}),
+    test::slice("song", {"10.1.0.3"}),
+    test::slice("image", {"10.96.0.10"}),  // a loop while the song's port is 8080
     "apiVersion: v1\nkind: Service\nmetadata: {name: loop, annotations: {holdfast.io/x: ''}}\n"
     "spec: {clusterIP: 10.96.0.10, ports: [{port: 8080}]}\n---\n",
     "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{type: InternalIP, "
