@@ -121,19 +121,28 @@ class Scenario:
         self.good_catalog()
         return "ECONNREFUSED at once, and explain says so"
 
-    def case_generation_that_does_not_fit(self):
-        huge = [("10.78.%d.%d" % (number // 250, number % 250 + 1), "n", f"uid-{number}") for number in range(300)]
+    def case_service_that_does_not_fit(self):
+        huge = [(f"10.78.{number // 250}.{number % 250 + 1}", "n", f"uid-{number}") for number in range(300)]
+        nothing = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+
+        def unfit():
+            return [row["service"] for row in self.host.json("status")["unfit"]]
 
         def action():
             self.host.write_catalog(service_yaml("huge", ["10.96.9.9"]) + "---\n" + slice_yaml("huge", 4, 80, huge), "huge.yaml")
-            wait_for("the refusal", lambda: "full" in self.host.json("status")["last_error"])
+            wait_for("the refusal", lambda: unfit() == ["default/huge"])
+            self.host.write_catalog(service_yaml("small", ["10.96.9.8"]) + "---\n" + slice_yaml("small", 4, 80, huge[:1]), "small.yaml")
+            wait_for("what fits to be served meanwhile", lambda: self.host.endpoints("small"))
+            self.host.write_catalog(nothing, "small.yaml")
+            wait_for("an explained removal to apply meanwhile", lambda: self.host.endpoints("small") is None)
         figures = self.none_lost(self.under_load(action))
         expect(self.host.endpoints("huge") is None, "half of it was applied")
         expect(self.host.json("status")["ready"], "not ready")
-        (self.host.catalog / "huge.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
-        wait_for("the error to go", lambda: self.host.json("status")["last_error"] == "")
-        (self.host.catalog / "huge.yaml").unlink()
-        return figures + "; refused whole, the old one serves"
+        self.host.write_catalog(nothing, "huge.yaml")
+        wait_for("nothing to be refused", lambda: not unfit())
+        for name in ("huge.yaml", "small.yaml"):
+            (self.host.catalog / name).unlink()
+        return figures + "; what does not fit is refused, all else applies"
 
     def refused(self, words, *arguments):
         """A second daemon that must not start: says why, and leaves what serves alone."""
