@@ -36,8 +36,8 @@ const PoolRecord* record_of(const Pool& pool, const Service& now, const ServiceR
   };
   const auto& addresses = goes->second.frontends;
   // One more, that leads there before the old endpoints have left, would reach them.
-  const bool same_ones = addresses.size() == taken.size() &&
-                         std::all_of(addresses.begin(), addresses.end(), takes);
+  const bool same_ones =
+      addresses.size() == taken.size() && std::all_of(addresses.begin(), addresses.end(), takes);
   return same_ones ? &goes->second : nullptr;
 }
 

@@ -32,7 +32,8 @@ TEST(Problems, OnlyWhatIsNewIsSaid) {
   EXPECT_TRUE(news(before, before).warnings.empty());
   const Faults after = faults_of(update({{"a", 1, 1, "x", "bad"}, {"a", 2, 1, "y", "bad"}}));
   EXPECT_EQ(news(before, after).warnings, (std::vector<std::string>{"a:2:1: y: bad"}));
-  EXPECT_EQ(news({}, before).warnings, (std::vector<std::string>{"a:1:1: x: bad", "all of it: empty"}));
+  EXPECT_EQ(news({}, before).warnings,
+            (std::vector<std::string>{"a:1:1: x: bad", "all of it: empty"}));
 }
 
 TEST(Problems, NotesShareALine) {
