@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kLookInterval = 2s;       // at what workloads meet
+constexpr auto kWorkloadsInterval = 2s;  // at what workloads meet
 constexpr auto kControlsInterval = 60s;  // until others are taken
 constexpr auto kControlsSoonest = 10s;   // also if what is in question has changed
 
@@ -46,7 +46,7 @@ void Daemon::watch_network() {
   if (steady_clock::now() - controls_set_ >= interval) set_controls();
   const auto stats = [this](const ProbeTarget& target) { return traffic_of(target); };
   if (workload_failures_.only_failures(outside_, stats)) prober_.doubt_network();
-  after(network_timer_, kLookInterval, [this] { watch_network(); });
+  after(network_timer_, kWorkloadsInterval, [this] { watch_network(); });
 }
 
 void Daemon::set_controls() {

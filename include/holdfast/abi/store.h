@@ -9,6 +9,6 @@ struct hf_frontend_store {
   struct hf_frontend_key key;
   __u32 word;
 };
-HF_ABI_STRUCT(hf_frontend_store, 24);
+HF_ABI_STRUCT(hf_frontend_store, sizeof(struct hf_frontend_key) + sizeof(__u32));
 
 #endif

@@ -34,14 +34,12 @@ TEST(Check, ExitsOneAndSaysWhatToDo) {
 
 TEST(Check, AGoodHostExitsZero) {
   Host host;
-  host.host_facts.kernel = {"6.1.0",
-                            6,
-                            1,
-                            host::Answer::yes,
-                            host::Answer::yes,
-                            host::Answer::yes,
-                            host::Answer::yes,
-                            {{"a", "b", host::Answer::yes}}};
+  host::KernelFacts& kernel = host.host_facts.kernel;
+  kernel.release = "6.1.0";
+  kernel.major = 6;
+  kernel.minor = 1;
+  kernel.btf = kernel.links = kernel.set_retval = kernel.membarrier = host::Answer::yes;
+  kernel.hooks = {{"a", "b", host::Answer::yes}};
   host.host_facts.cgroup.path = "/sys/fs/cgroup";
   host.host_facts.pins.parent_is_bpffs = true;
   host.host_facts.rights.capabilities = ~std::uint64_t{0};

@@ -16,6 +16,7 @@ namespace holdfast::cli::test {
 namespace {
 
 namespace json = boost::json;
+using testing::HasSubstr;
 
 const json::array kRows = {
     json::object{{"name", "müller"}, {"port", 80}, {"zone", "z1"}},
