@@ -26,7 +26,14 @@ class SnapshotCommands : public testing::Test {
   std::string state() const { return host_.directory.file("state"); }
   Outcome run(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--state-dir", state(), "--node-name", "node-1"});
+    if (!config_.empty()) arguments.insert(arguments.begin(), {"--config", config_});
     return host_.run(arguments);
+  }
+  void name_sources() {
+    host_.hermetic = false;
+    config_ = host_.directory.write("config.yaml",
+                                    "sources: [{name: kube, kubernetes: {}},"
+                                    " {name: file, file: {path: /nonexistent}}]\n");
   }
   std::string seed(const Snapshot& snapshot) const {
     write_snapshot(host_.directory.file("seed.snap"), snapshot);
@@ -38,6 +45,7 @@ class SnapshotCommands : public testing::Test {
   }
 
   Host host_;
+  std::string config_;
 };
 
 TEST_F(SnapshotCommands, ListTellsOfEachWhetherItIsTrusted) {
@@ -129,6 +137,7 @@ TEST_F(SnapshotCommands, ImportIsNewerThanFilesAndMaps) {
 
 TEST_F(SnapshotCommands, AnotherNodesIsASeedOnPurposeOnly) {
   const std::string file = seed(snapshot_of("node-7", 5));
+  name_sources();
   const Outcome refused = run({"snapshot", "import", file});
   EXPECT_EQ(refused.code, kFailed);
   EXPECT_THAT(refused.err, HasSubstr("of another node: node-7"));
@@ -144,9 +153,20 @@ TEST_F(SnapshotCommands, AnotherNodesIsASeedOnPurposeOnly) {
 
 TEST_F(SnapshotCommands, ANewNodeHasNoStateDirectoryYet) {
   fs::remove_all(state());
+  name_sources();
   EXPECT_EQ(run({"snapshot", "import", seed(snapshot_of("node-7", 5)), "--force-identity"}).code,
             kOk);
   EXPECT_EQ(newest()->sources.size(), 2u);
+}
+
+// What another node knew of a source that this node does not have never served here.
+TEST_F(SnapshotCommands, OfASeedOnlyConfiguredSourcesAreTaken) {
+  const Outcome imported =
+      run({"snapshot", "import", seed(snapshot_of("node-7", 5)), "--force-identity"});
+  EXPECT_EQ(imported.code, kOk);
+  EXPECT_THAT(imported.err, HasSubstr("not used, since no source has this name: kube"));
+  ASSERT_EQ(newest()->sources.size(), 1u);
+  EXPECT_EQ(newest()->sources[0].name, "file");
 }
 
 TEST_F(SnapshotCommands, AnotherClustersIsRefused) {

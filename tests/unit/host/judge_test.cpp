@@ -90,7 +90,8 @@ const Case kCases[] = {
     {"lockdown", Level::fail, "lockdown=integrity",
      [](Facts& f) { f.kernel.lockdown = "confidentiality"; }},
     {"lockdown", Level::ok, "integrity", [](Facts& f) { f.kernel.lockdown = "integrity"; }},
-    {"host scope", Level::warn, "not served", [](Facts& f) { f.kernel.netns_cookie = Answer::no; }},
+    {"host scope", Level::warn, "not served",
+     [](Facts& f) { f.kernel.netns_cookie = Answer::no, f.kernel.initial_netns = false; }},
     {"host scope", Level::ok, "are served",
      [](Facts& f) { f.kernel.netns_cookie = Answer::no, f.kernel.initial_netns = true; }},
     {"hooks", Level::fail, "cgroup/sock_release",
@@ -189,7 +190,9 @@ const Case kCases[] = {
     {"programs", Level::fail, "attaches them again within seconds",
      [](Facts& f) { f.pins.links[0].attached = false; }},
     {"programs", Level::fail, "start holdfastd",
-     [](Facts& f) { f.pins.links[0].attached = false, f.daemon.answers = false; }},
+     [](Facts& f) {
+       f.pins.links[0].attached = false, f.daemon = {"", false, false, "silent"};
+     }},
     {"programs", Level::warn, "nothing was ever applied",
      [](Facts& f) { f.pins.links[0].attached = false, f.pins.complete = false; }},
     {"holdfastd", Level::warn, "go on serving",

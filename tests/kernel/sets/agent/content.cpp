@@ -49,7 +49,12 @@ Result<> fill(Dataplane& dataplane, std::uint32_t services, std::uint16_t port) 
   }
   Reconciler reconciler(dataplane, [&] { return all; });
   if (auto started = reconciler.start(); !started) return started;
-  return reconciler.apply({reconciler.found().meta.generation + 1, all});
+  if (auto applied = reconciler.apply({reconciler.found().meta.generation + 1, all}); !applied)
+    return applied;
+  const std::vector<Unfit> unfit = reconciler.status().unfit;
+  if (unfit.empty()) return {};
+  return fail(Errc::exhausted,
+              std::to_string(unfit.size()) + " do not fit, as: " + unfit[0].lacking);
 }
 
 }  // namespace holdfast::test
