@@ -76,7 +76,7 @@ class Claims:
 
     def restart(self, source="file"):
         self.host.stop_daemon()
-        self.host.source = source
+        self.host.source_name = source
         self.host.start_daemon()
 
     def anew(self, source="file"):
@@ -85,7 +85,7 @@ class Claims:
         expect(self.host.cli("uninstall")[0] == 0, "uninstall")
         for path in (self.host.directory / "state").iterdir():
             path.unlink()
-        self.host.source = source
+        self.host.source_name = source
         self.host.start_daemon()
 
     def metric(self, name):
@@ -143,7 +143,7 @@ class Claims:
         wait_for("old to be served", lambda: self.served("old"))
         self.host.stop_daemon()
         self.write(self.song)
-        self.host.source = "files"
+        self.host.source_name = "files"
         self.host.start_daemon()
         wait_for("song to be of the new source", lambda: [one["source"] for one in self.host.json("service", "list")
                                                           if one["name"] == "song"] == ["files"])
@@ -191,7 +191,7 @@ class Claims:
         wait_for("old to be served", lambda: self.served("old"))
         self.host.stop_daemon()
         self.write(self.song)
-        self.host.source = "renamed"
+        self.host.source_name = "renamed"
         self.host.start_daemon()
         self.goes_to(OLD, KEPT, 50)
         code, _, err = self.host.cli("uninstall", "--source", "renamed")
@@ -214,7 +214,7 @@ class Claims:
         wait_for("old to be served", lambda: self.served("old"))
         self.host.stop_daemon()
         self.write(self.song)
-        self.host.source = "again"
+        self.host.source_name = "again"
         self.host.start_daemon()
         self.host.stop_daemon()
         newest = max((self.host.directory / "state").glob("*.snap"))

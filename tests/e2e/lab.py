@@ -116,7 +116,7 @@ class Host:
         self.probes = True
         self.program = "holdfastd"
         self.extra_config = ""
-        self.source = "file"
+        self.source_name = "file"
         self.extra_guard = ""
 
     def create(self):
@@ -168,7 +168,7 @@ class Host:
                 f"state_dir: {self.directory}/state\n"
                 f"admin: {{socket: {self.directory}/admin.sock, listen: '127.0.0.1:9464'}}\n"
                 f"guard: {{enabled: {json.dumps(self.guard)}, probe: {{enabled: {json.dumps(self.probes)}}}{self.extra_guard}}}\n"
-                f"sources: [{{name: {self.source}, file: {{path: {self.catalog}}}}}]\n")
+                f"sources: [{{name: {self.source_name}, file: {{path: {self.catalog}}}}}]\n")
         (self.directory / "config.yaml").write_text(text)
 
     def start_daemon(self, wait=True):
