@@ -9,7 +9,6 @@ namespace holdfast {
 
 using boost::json::array;
 using boost::json::object;
-using boost::json::value;
 
 array StatusReport::conflicts() const {
   array rows;

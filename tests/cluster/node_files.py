@@ -22,12 +22,13 @@ def cni_directory():
 def init_script(node, hierarchies):
     """Runs as the node's first process, in its new namespaces: a machine of its own as far as pods, kubelet and
     the agent can see. /var, /etc and /run are the node's; the disk part (node.disk) outlives a power cut."""
-    lines = ["set -e", "cd /", "mount -t sysfs sysfs /sys", "mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup"]
+    # Foreign bpffs that came along would keep alive what others pinned in them. Before a new /sys hides them.
+    lines = ["set -e", "cd /",
+             "awk '$3 == \"bpf\" { print $2 }' /proc/self/mounts | while read -r path; do umount \"$path\"; done",
+             "mount -t sysfs sysfs /sys", "mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup"]
     for one in hierarchies:
         lines += [f"mkdir -p {one.path}", f"mount -t {one.kind} -o {one.options or 'rw'} cgroup {one.path}"]
-    # Foreign bpffs that came along would keep alive what others pinned in them.
-    lines += ["awk '$3 == \"bpf\" { print $2 }' /proc/self/mounts | while read -r path; do umount \"$path\"; done",
-              "mount -t bpf bpf /sys/fs/bpf", "mount -t tmpfs -o mode=755 run /run"]
+    lines += ["mount -t bpf bpf /sys/fs/bpf", "mount -t tmpfs -o mode=755 run /run"]
     for name in ("etc", "var"):
         upper, work = node.disk / f"{name}-upper", node.disk / f"{name}-work"
         lines += [f"mkdir -p {upper} {work}", f"mount -t overlay -o lowerdir=/{name},upperdir={upper},workdir={work} overlay /{name}"]
