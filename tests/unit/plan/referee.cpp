@@ -31,6 +31,7 @@ bool Referee::among_its_own(const op::PutSlots& slots, std::uint32_t pool) const
   const std::uint32_t first = hf_pool_first(image_.pools[pool].word);
   const std::uint32_t count = hf_pool_count(image_.pools[pool].word);
   if (slots.first < first || slots.first + slots.slots.size() > first + count) return false;
+  if (first + count > image_.slots.size()) return false;  // a word before its slots
   return std::all_of(slots.slots.begin(), slots.slots.end(), [&](std::uint32_t id) {
     const auto begin = image_.slots.begin() + first;
     return std::find(begin, begin + count, id) != begin + count;
