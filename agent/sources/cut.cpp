@@ -18,10 +18,12 @@ void shift(Value& value, const Piece& by) {
   }
 }
 
-ParseOutcome parse(const Piece& piece, const std::string& file, const ParseLimits& limits) {
-  ParseOutcome outcome = parse_documents(piece.text, file, limits);
-  for (Value& document : outcome.documents) shift(document, piece);
-  return outcome;
+// What yaml-cpp makes of a last line without a colon depends on what follows; so another item does.
+std::string with_an_item_behind(std::string_view item) {
+  std::string text(item);
+  if (!text.ends_with('\n')) text += '\n';
+  text.append(item.find('-'), ' ');
+  return text += "- k: v\n";
 }
 
 }  // namespace
@@ -35,19 +37,24 @@ std::vector<CutDocument> cut(std::string_view text) {
 }
 
 ParseOutcome parse_piece(const Piece& piece, const std::string& file) {
-  return parse(piece, file, {});
+  ParseOutcome outcome = parse_documents(piece.text, file, {});
+  for (Value& document : outcome.documents) shift(document, piece);
+  return outcome;
 }
 
 ParseOutcome parse_item(const Piece& item, const std::string& file) {
   ParseLimits limits;
   const bool json = item.text.starts_with('{');
   limits.depth -= json ? 2 : 1;  // the List around it; an item of YAML is parsed with its dash
-  ParseOutcome outcome = parse(item, file, limits);
+  const std::string yaml = json ? "" : with_an_item_behind(item.text);
+  ParseOutcome outcome = parse_documents(json ? item.text : yaml, file, limits);
   if (outcome.problem) return outcome;
   if (outcome.documents.size() == 1 && !json) {
     std::vector<Value> items = std::move(outcome.documents.front().items);
+    if (!items.empty()) items.pop_back();
     outcome.documents = std::move(items);
   }
+  for (Value& document : outcome.documents) shift(document, item);
   if (outcome.documents.size() != 1)
     outcome.problem = Problem{file, item.line, item.column, "", "not one item of a list"};
   return outcome;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON by its brackets and strings. What is not well formed is cut somewhere, and does not parse.
+// JSON by its brackets and strings. What is not well formed is cut somewhere, and does not parse;
+// the parser says what is wrong with the whole.
 #include "agent/sources/cutters.h"
 
 namespace holdfast {
@@ -15,6 +16,10 @@ class Cutter {
     std::vector<CutDocument> result;
     for (skip_space(); at_ < text_.size(); skip_space()) {
       CutDocument document;
+      if (text_[at_] != '{' && text_[at_] != '[') {  // alone it would be read as YAML
+        document.whole = {text_, 1, 1};
+        return {document};
+      }
       const Mark begin = mark();
       if (!object(document)) {
         document.items.clear();
@@ -113,12 +118,7 @@ class Cutter {
   }
   bool to_end(std::size_t begin) {
     at_ = begin;
-    const char first = text_[at_];
-    if (first == '{' || first == '[') {
-      value();
-    } else {
-      at_ = text_.size();  // the parser says what is wrong with it
-    }
+    value();
     return false;
   }
 
