@@ -56,13 +56,20 @@ class Reduction {
     std::erase_if(pool.frontends, [&](const Frontend& one) {
       return !state_.shadow.frontends.contains(abi_key(one, now.protocol));
     });
-    pool.endpoints.clear();
     const auto has = members(before, form == Form::picked);
     const std::vector<bool> wanted = picked(now);
-    for (std::size_t index = 0; index < now.endpoints.size(); ++index) {
-      if (form == Form::picked && !wanted[index]) continue;
-      if (takes(now.endpoints[index], now.protocol, has, form))
-        pool.endpoints.push_back(now.endpoints[index]);
+    std::vector<bool> taken(now.endpoints.size(), false);
+    // Ids are scarce: what is picked comes first.
+    for (const bool first : {true, false}) {
+      if (!first && form == Form::picked) break;
+      for (std::size_t index = 0; index < taken.size(); ++index) {
+        if (wanted[index] == first)
+          taken[index] = takes(now.endpoints[index], now.protocol, has, form);
+      }
+    }
+    pool.endpoints.clear();
+    for (std::size_t index = 0; index < taken.size(); ++index) {
+      if (taken[index]) pool.endpoints.push_back(now.endpoints[index]);
     }
     const auto any = [](const std::vector<bool>& flags) {
       return std::find(flags.begin(), flags.end(), true) != flags.end();

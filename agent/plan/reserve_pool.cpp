@@ -137,6 +137,11 @@ bool Reservation::write_over(PoolPlan& plan) {
       plan.record.generation ? hf_pool_count(state_.shadow.pools[plan.record.id].word) : 0;
   const std::uint32_t picks = layout.selectable;
   if (picks == 0 || picks > count || layout.members.size() != picks) return false;
+  const auto in_use = state_.shadow.slots.begin() + plan.record.first;
+  const bool loses = std::all_of(layout.members.begin(), layout.members.end(), [&](auto member) {
+    return std::find(in_use, in_use + count, plan.ids[member]) != in_use + count;
+  });
+  if (!loses) return false;
   for (std::uint32_t slot = picks; slot < count; ++slot) {
     layout.members.push_back(layout.members[slot % picks]);
     layout.infos.push_back(layout.infos[slot % picks]);
