@@ -68,6 +68,20 @@ std::map<std::string, Answer> pools(const std::vector<CatalogChange>& services) 
   return result;
 }
 
+std::map<std::string, std::set<std::string>> able(const std::vector<CatalogChange>& services) {
+  std::map<std::string, std::set<std::string>> result;
+  for (const CatalogChange& one : services) {
+    for (const Pool& pool : one.now->pools) {
+      std::set<std::string>& names = result[name_of(*one.now, pool)];
+      for (const Endpoint& endpoint : pool.endpoints) {
+        if (endpoint.weight > 0 && (endpoint.terminating ? endpoint.serving : endpoint.ready))
+          names.insert(format_host_port(endpoint.address, endpoint.port));
+      }
+    }
+  }
+  return result;
+}
+
 Answers wanted(const std::vector<CatalogChange>& services) {
   Answers answers;
   const auto by_pool = pools(services);

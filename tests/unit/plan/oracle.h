@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ Answers wanted(const std::vector<CatalogChange>& services);
 // Which pool a frontend leads to, in words that are the same in every generation.
 std::map<std::string, std::string> owners(const std::vector<CatalogChange>& services);
 std::map<std::string, Answer> pools(const std::vector<CatalogChange>& services);
+// By pool: all that can serve, "address:port", also what is picked only where others are lacking.
+std::map<std::string, std::set<std::string>> able(const std::vector<CatalogChange>& services);
 // An endpoint that no connect could reach is in it as "missing" or "retired".
 Answers answered(const Image& image);
 std::string text(const Answers& answers);

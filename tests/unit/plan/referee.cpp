@@ -51,6 +51,7 @@ void Referee::expect(const std::vector<State>& states) {
         const auto pool = generation.find(owner);
         if (pool == generation.end()) continue;
         for (const auto& [endpoint, slots] : pool->second.endpoints) allowed.insert(endpoint);
+        if (scarce_) allowed.merge(able(other).at(owner));
         if (!pool->second.endpoints.empty()) continue;
         (&state == &other ? may_be_empty_ : leads_to_empty).insert(frontend);
       }

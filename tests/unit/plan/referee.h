@@ -16,7 +16,10 @@ namespace holdfast {
 
 class Referee {
  public:
-  explicit Referee(Image begin = {}) : image_(std::move(begin)) {}
+  // `scarce`: not everything fits, so that what is picked may be lacking, and others serve in its
+  // place.
+  explicit Referee(Image begin = {}, bool scarce = false)
+      : image_(std::move(begin)), scarce_(scarce) {}
 
   // The generations between which the maps move: two, or more where some were never finished. An
   // address may lead to what its pool of any of them holds in any; it is missing, or empty, only
@@ -46,6 +49,7 @@ class Referee {
   bool among_its_own(const op::PutSlots& slots, std::uint32_t pool) const;
 
   Image image_;
+  bool scarce_;
   std::map<std::string, std::set<std::string>> allowed_;  // endpoints, by frontend
   std::set<std::string> may_be_missing_, may_be_empty_;   // frontends
   // Since the last grace period:

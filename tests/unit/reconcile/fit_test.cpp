@@ -299,14 +299,16 @@ class Narrow {
     for (const CatalogChange& one : catalog.all()) {
       if (!unfit.contains(one.key)) fit.push_back(one);
     }
-    const Answers have = answered(maps.image()), all = wanted(catalog.all()), must = wanted(fit);
+    const Answers have = answered(maps.image()), must = wanted(fit);
     for (const auto& [frontend, answer] : must) {
       RC_ASSERT(have.contains(frontend));
       RC_ASSERT(names(have.at(frontend)) == names(answer));
     }
+    const auto owner = owners(catalog.all());
+    const auto serve = able(catalog.all());
     for (const auto& [frontend, answer] : have) {
-      RC_ASSERT(all.contains(frontend));
-      const auto allowed = names(all.at(frontend));
+      RC_ASSERT(owner.contains(frontend));
+      const auto& allowed = serve.at(owner.at(frontend));
       for (const std::string& one : names(answer)) RC_ASSERT(allowed.contains(one));
     }
     RC_ASSERT(*reconciler.verify() == 0u);
@@ -340,7 +342,7 @@ class Narrow {
   Catalog catalog{{{"file"}}, 0};
   Capacity room;
   MemoryDataplane maps;
-  Referee referee;
+  Referee referee{{}, true};
   Reconciler reconciler;
 };
 
