@@ -111,6 +111,7 @@ std::vector<const CatalogChange*> in_order(const Planner::State& state,
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<const CatalogChange*> result;
+  result.reserve(ranked.size());
   for (const auto& [rank, change] : ranked) result.push_back(change);
   return result;
 }

@@ -100,7 +100,7 @@ Result<> Reconciler::apply(const Generation& generation) {
   for (const CatalogChange& change : generation.changes) unfit_.erase(change.key);
   if (auto carried = carry_out(generation); !carried) return carried;
   const bool room = below(planner_->usage(), tried_) || dataplane_.set() != tried_in_;
-  const auto tried = room ? try_unfit() : Result<>{};
+  auto tried = room ? try_unfit() : Result<>{};
   if (unfit_.empty()) growth_failed_.clear();
   return tried;
 }
@@ -229,7 +229,7 @@ Result<std::size_t> Reconciler::verify() {
   std::size_t sum = 0;
   readback_.reset();
   do {
-    const auto mended = verify_step();
+    auto mended = verify_step();
     if (!mended) return mended;
     sum += *mended;
   } while (verifying());

@@ -159,7 +159,7 @@ bool FileSet::forget_vanished(const std::set<std::string>& undecided) {
   return true;
 }
 
-std::optional<SourceUpdate> FileSet::observe(FileTexts files, const std::string& listing_error,
+std::optional<SourceUpdate> FileSet::observe(FileTexts&& files, const std::string& listing_error,
                                              const std::stop_token& stop) {
   news_ = news_ || listing_error != listing_error_;
   listing_error_ = listing_error;

@@ -36,7 +36,7 @@ class FileSet {
 
   // nullopt: nothing changed since the last call, or it was stopped. A listing that failed as a
   // whole is `listing_error`.
-  std::optional<SourceUpdate> observe(FileTexts files, const std::string& listing_error,
+  std::optional<SourceUpdate> observe(FileTexts&& files, const std::string& listing_error,
                                       const std::stop_token& stop = {});
   bool doubtful() const { return !doubts_.empty(); }
   // A file that vanished is in doubt while something of it is held that nobody has decided about:

@@ -26,7 +26,7 @@ struct Set {
 
   // An update that says nothing when there was none.
   SourceUpdate observe(const Files& files, const std::string& listing_error = "") {
-    const auto update = set.observe(files, listing_error);
+    const auto update = set.observe(FileTexts(files), listing_error);
     news = update.has_value();
     if (news) told.take(*update);
     return update.value_or(SourceUpdate{});
@@ -382,10 +382,10 @@ RC_GTEST_PROP(AnyHistory, ComesToWhatAnewReadingSays, ()) {
       for (const std::string& document : *any_file) text += document;
       files.emplace(name, text);
     }
-    if (const auto update = set.observe(files, "")) told = take(*update, now);
+    if (const auto update = set.observe(FileTexts(files), "")) told = take(*update, now);
   }
   std::map<ServiceKey, ServicePtr> anew;
-  const auto problems = take(*FileSet("file", "n1").observe(files, ""), anew);
+  const auto problems = take(*FileSet("file", "n1").observe(FileTexts(files), ""), anew);
   RC_ASSERT(told == problems);
   RC_ASSERT(now.size() == anew.size());
   for (const auto& [key, service] : anew) RC_ASSERT(now.contains(key) && *now[key] == *service);

@@ -93,7 +93,7 @@ void Store::drop_slice(const SliceObject& slice) {
 void Store::put(Kind kind, Staged staged) {
   const ServiceKey& name = staged.ref.name;
   state(kind).objects[name] = {staged.ref.version, staged.hash};
-  told(problems_, object_of(kind, name), std::move(staged.problems));
+  told(problems_, object_of(kind, name), staged.problems);
   for (ServiceObject& one : staged.objects.services) assembler_.put(std::move(one));
   for (NodeObject& one : staged.objects.nodes) assembler_.put(std::move(one));
   for (SliceObject& one : staged.objects.slices) put_slice(std::move(one));
@@ -102,14 +102,14 @@ void Store::put(Kind kind, Staged staged) {
 // Problems are news by themselves: an object that cannot be read changes nothing else.
 template <class Key>
 void Store::told(std::map<Key, std::vector<Problem>>& list, const Key& of,
-                 std::vector<Problem> problems) {
+                 const std::vector<Problem>& problems) {
   const auto known = list.find(of);
   if (known == list.end() ? problems.empty() : known->second == problems) return;
   problems_changed_ = true;
   if (problems.empty()) {
     list.erase(known);
   } else {
-    list[of] = std::move(problems);
+    list[of] = problems;
   }
 }
 

@@ -105,7 +105,7 @@ class Store {
   void put(Kind kind, Staged staged);
   template <class Key>
   void told(std::map<Key, std::vector<Problem>>& list, const Key& of,
-            std::vector<Problem> problems);
+            const std::vector<Problem>& problems);
   void put_slice(SliceObject slice);
   void remove(Kind kind, const ServiceKey& name);
   std::optional<ServiceChange> change_of(const Assembler::Change& change);
