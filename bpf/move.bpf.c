@@ -8,6 +8,8 @@
 
 #include <holdfast/abi/socket.h>
 
+#include "bpf/lib/sockets_iterator.h"
+
 #define HF_LARGEST_STATE 128
 #define HF_MOST_ROWS 16
 
@@ -20,17 +22,6 @@ struct {
   __type(key, int);
   __type(value, __u64);
 } move_to SEC(".maps");
-
-/* The context of this iterator, as far as it is read (include/net/bpf_sk_storage.h). */
-struct bpf_iter_meta;
-struct bpf_map;
-struct sock;
-struct bpf_iter__bpf_sk_storage_map {
-  __bpf_md_ptr(struct bpf_iter_meta*, meta);
-  __bpf_md_ptr(struct bpf_map*, map);
-  __bpf_md_ptr(struct sock*, sk);
-  __bpf_md_ptr(void*, value);
-} __attribute__((preserve_access_index));
 
 SEC("iter/bpf_sk_storage_map")
 int hf_move_sockets(struct bpf_iter__bpf_sk_storage_map* ctx) {

@@ -114,6 +114,7 @@ class Daemon {
   void unfit_later();
   void collect_later();
   void collect_endpoints();
+  void recount_endpoints();
   void verify_later();
   void verify_maps();
   void verify_step();
@@ -165,6 +166,7 @@ class Daemon {
   std::set<ServiceKey> known_unfit_;  // already logged
   std::uint64_t known_forced_ = 0;    // already logged
   std::size_t mended_ = 0;            // by the read-back in hand
+  std::string recount_failure_;       // already logged
   telemetry::Distribution apply_duration_, switch_duration_, sync_duration_, programming_duration_;
   std::optional<std::chrono::steady_clock::time_point> switched_at_;  // by the update in hand
   std::uint64_t known_growths_ = 0;                                   // already logged

@@ -176,12 +176,29 @@ void Daemon::collect_endpoints() {
   collect_later();
 }
 
+// One line a kind of failure: a kernel that cannot count fails each minute.
+void Daemon::recount_endpoints() {
+  if (!reconciler_) return;
+  const std::uint64_t known = reconciler_->status().lost_closes;
+  const auto recounted = reconciler_->recount();
+  const std::string failure = recounted ? "" : recounted.error().what;
+  if (!failure.empty() && failure != recount_failure_) log::warn(failure);
+  recount_failure_ = failure;
+  if (const auto lost = reconciler_->status().lost_closes - known)
+    log::warn(fmt::format(
+        "{} closes of connections to endpoints that drain were not counted; no socket is connected "
+        "to them any more, their ids are free",
+        lost));
+  retry_later();
+}
+
 void Daemon::verify_later() {
   after(verify_timer_, kVerifyInterval, [this] { verify_maps(); });
 }
 
 void Daemon::verify_maps() {
   mended_ = 0;
+  recount_endpoints();
   verify_step();
 }
 

@@ -54,6 +54,9 @@ void MetricsReport::generations(telemetry::Page& page) const {
   page.counter("holdfast_endpoints_forced_total",
                "Draining endpoints retired with connections open, for lack of room.",
                reconciler ? static_cast<double>(reconciler->status().forced) : 0);
+  page.counter("holdfast_lost_closes_total",
+               "Closes that nobody counted, of draining endpoints without a socket.",
+               reconciler ? static_cast<double>(reconciler->status().lost_closes) : 0);
   page.add(daemon_.apply_duration_);
   page.add(daemon_.switch_duration_);
   page.add(daemon_.sync_duration_);

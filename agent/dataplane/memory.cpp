@@ -79,6 +79,21 @@ Result<hf_endpoint_stats> MemoryDataplane::stats(std::uint32_t endpoint) {
   return endpoint < image_.stats.size() ? image_.stats[endpoint] : hf_endpoint_stats{};
 }
 
+Result<std::vector<std::uint32_t>> MemoryDataplane::live(
+    const std::vector<EndpointHandle>& endpoints) {
+  std::vector<std::uint32_t> sockets;
+  for (const EndpointHandle& one : endpoints) {
+    if (one.id >= image_.stats.size() || one.id >= image_.endpoint_names.size())
+      return fail(Errc::invalid, "endpoint id out of range");
+    const hf_endpoint_stats& now = image_.stats[one.id];
+    const hf_endpoint_name& base = image_.endpoint_names[one.id];
+    const auto lost = lost_.find(one.id);
+    sockets.push_back((now.connects - base.base_connects) - (now.closes - base.base_closes) -
+                      (lost == lost_.end() ? 0 : lost->second));
+  }
+  return sockets;
+}
+
 bool FaultyDataplane::strikes() {
   state_ ^= state_ << 13;  // xorshift32: the same faults for the same seed, on every machine
   state_ ^= state_ >> 17;
@@ -106,6 +121,12 @@ Result<FrontendPage> FaultyDataplane::frontends(const std::string& cursor) {
 Result<> FaultyDataplane::grow(const Capacity& room) {
   if (strikes()) return fail(Errc::unavailable, "grow: a fault on purpose");
   return inner_.grow(room);
+}
+
+Result<std::vector<std::uint32_t>> FaultyDataplane::live(
+    const std::vector<EndpointHandle>& endpoints) {
+  if (strikes()) return fail(Errc::unavailable, "live: a fault on purpose");
+  return inner_.live(endpoints);
 }
 
 Result<> FaultyDataplane::apply(const Diff& diff) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 
 #include "agent/dataplane/dataplane.h"
 
@@ -23,6 +24,9 @@ class MemoryDataplane : public Dataplane {
   Result<std::optional<std::uint32_t>> frontend(const hf_frontend_key& key) override;
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
+  // As the stats say, without the closes that were lost on purpose.
+  Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) override;
+  void lose_close(std::uint32_t endpoint) { ++lost_[endpoint]; }
   Result<std::vector<CounterValue>> counters() override { return std::vector<CounterValue>{}; }
   std::vector<ProgramStatus> programs() override { return {}; }
 
@@ -36,6 +40,7 @@ class MemoryDataplane : public Dataplane {
   Capacity capacity_, limit_;
   std::uint32_t set_ = 1;
   Image image_;
+  std::map<std::uint32_t, std::uint32_t> lost_;
   std::function<void(const Op&, const Image&)> watcher_;
 };
 
@@ -59,6 +64,7 @@ class FaultyDataplane : public Dataplane {
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override {
     return inner_.stats(endpoint);
   }
+  Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) override;
   Result<std::vector<CounterValue>> counters() override { return inner_.counters(); }
   std::vector<ProgramStatus> programs() override { return inner_.programs(); }
 

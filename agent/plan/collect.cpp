@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How ids of endpoints become free again.
 #include <algorithm>
+#include <utility>
 
 #include "agent/dataplane/apply.h"
 #include "agent/plan/planner_state.h"
@@ -14,13 +15,19 @@ std::uint32_t in_flight(const hf_endpoint_stats& stats, const hf_endpoint_name& 
 
 // Which of the draining ones end now: the idle ones, and of the rest as many as are still lacking.
 std::vector<std::uint32_t> choose(Planner::State& state, const Planner::StatsOf& stats,
-                                  std::size_t least) {
+                                  std::size_t least, const std::set<std::uint32_t>& closed) {
   std::vector<std::uint32_t> chosen;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> busy;  // in flight, id
   for (const std::uint32_t id : state.draining) {
     const auto now = stats(id);
     if (!now) continue;
     const std::uint32_t open = in_flight(*now, state.shadow.endpoint_names[id]);
+    if (open && closed.contains(id)) {
+      chosen.push_back(id);
+      state.early.push_back(id);
+      state.counted.lost_closes += open;
+      continue;
+    }
     if (open) {
       busy.emplace_back(open, id);
       continue;
@@ -33,12 +40,14 @@ std::vector<std::uint32_t> choose(Planner::State& state, const Planner::StatsOf&
     if (chosen.size() >= least) break;
     chosen.push_back(id);
     state.early.push_back(id);
+    ++state.counted.forced;
   }
   return chosen;
 }
 
 void forget(Planner::State& state, std::uint32_t id) {
   state.draining.erase(id);
+  state.drained.erase(id);
   const hf_endpoint_name& name = state.shadow.endpoint_names[id];
   const auto known = state.endpoint_by_key.find(key_of(state.shadow.endpoints[id], name));
   if (known != state.endpoint_by_key.end() && known->second == id)
@@ -50,11 +59,13 @@ void forget(Planner::State& state, std::uint32_t id) {
 
 }  // namespace
 
-Diff Planner::collect(const StatsOf& stats, std::size_t least) {
+Diff Planner::collect(const StatsOf& stats, std::size_t least,
+                      const std::set<std::uint32_t>& closed) {
   State& state = *state_;
   Diff diff;
   state.early.clear();
-  const std::vector<std::uint32_t> retired = choose(state, stats, least);
+  state.counted = {};
+  const std::vector<std::uint32_t> retired = choose(state, stats, least, closed);
   if (retired.empty()) return diff;
   for (const std::uint32_t id : retired) diff.ops.emplace_back(op::RetireEndpoint{id});
   diff.ops.emplace_back(op::Grace{});
@@ -68,14 +79,24 @@ Diff Planner::collect(const StatsOf& stats, std::size_t least) {
   return diff;
 }
 
-std::size_t Planner::settle_early(const StatsOf& stats) {
+Early Planner::settle_early(const StatsOf& stats) {
   State& state = *state_;
   for (const std::uint32_t id : state.early) {
     if (const auto now = stats(id)) state.resting[id] = *now;
   }
-  const std::size_t count = state.early.size();
   state.early.clear();
-  return count;
+  return std::exchange(state.counted, {});
+}
+
+std::vector<EndpointHandle> Planner::lingering(std::size_t most) {
+  State& state = *state_;
+  std::vector<EndpointHandle> result;
+  for (const std::uint32_t id : state.draining) {
+    if (result.size() < most && state.drained.contains(id))
+      result.push_back({id, state.shadow.endpoints[id].incarnation});
+  }
+  state.drained = state.draining;
+  return result;
 }
 
 }  // namespace holdfast

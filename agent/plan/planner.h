@@ -14,12 +14,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "agent/base/result.h"
 #include "agent/catalog/catalog.h"
-#include "agent/dataplane/image.h"
+#include "agent/dataplane/dataplane.h"
 
 namespace holdfast {
 
@@ -45,6 +46,11 @@ struct Fitted {
   std::uint32_t retire = 0;
   bool released = false;  // the diff gives something back
   bool bridged = false;   // an endpoint that should have left serves until another is there
+};
+
+struct Early {
+  std::size_t forced = 0;         // endpoints retired with connections open
+  std::uint64_t lost_closes = 0;  // that nobody counted, of endpoints without any
 };
 
 class Planner {
@@ -75,12 +81,17 @@ class Planner {
 
   // Retires draining endpoints with nothing in flight; their ids are free after the diff. nullopt:
   // not known, and so not idle. `least`: so many are retired, also while connections are open; the
-  // fewest first. Those connections go on, and are of no endpoint any more.
+  // fewest first. Those connections go on, and are of no endpoint any more. `closed`: no socket is
+  // connected to these, whatever their stats say.
   using StatsOf = std::function<std::optional<hf_endpoint_stats>(std::uint32_t)>;
-  Diff collect(const StatsOf& stats, std::size_t least = 0);
-  // After that diff: how many it retired early. Their counts are read again, since connections may
-  // have ended until they were retired.
-  std::size_t settle_early(const StatsOf& stats);
+  Diff collect(const StatsOf& stats, std::size_t least = 0,
+               const std::set<std::uint32_t>& closed = {});
+  // After that diff: which of it had connections in flight by their stats. These are read again,
+  // since connections may have ended until the endpoints were retired.
+  Early settle_early(const StatsOf& stats);
+  // Endpoints that drained already when this was last called, up to `most`: a close of theirs may
+  // have been lost.
+  std::vector<EndpointHandle> lingering(std::size_t most);
   bool draining() const;
 
   std::optional<std::uint32_t> id_of(const IpAddress& address, std::uint16_t port,

@@ -65,7 +65,9 @@ struct Planner::State {
   std::vector<EndpointUse> uses;  // by endpoint id
   std::unordered_set<std::uint32_t> draining;
   std::unordered_map<std::uint32_t, hf_endpoint_stats> resting;  // stats of ids given back
-  std::vector<std::uint32_t> early;  // retired by the last collection with connections open
+  std::vector<std::uint32_t> early;  // retired by the last collection with connections in flight
+  Early counted;                     // of it
+  std::unordered_set<std::uint32_t> drained;  // when lingering() was last called
   // In the maps, of no known service: removed by the next plan. Until then their ids are taken.
   std::vector<hf_frontend_key> stray_frontends;
   std::vector<PoolRecord> stray_pools;

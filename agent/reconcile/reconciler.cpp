@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "holdfast/abi/live.h"
+
 namespace holdfast {
 namespace {
 
@@ -172,7 +174,7 @@ Result<> Reconciler::collect() {
 }
 
 // One whose stats cannot be read drains on.
-Result<bool> Reconciler::collect(std::size_t least) {
+Result<bool> Reconciler::collect(std::size_t least, const std::set<std::uint32_t>& closed) {
   std::optional<Error> failed;
   const auto stats_of = [&](std::uint32_t id) -> std::optional<hf_endpoint_stats> {
     auto stats = dataplane_.stats(id);
@@ -180,15 +182,32 @@ Result<bool> Reconciler::collect(std::size_t least) {
     failed = stats.error();
     return std::nullopt;
   };
-  Diff diff = planner_->collect(stats_of, least);
+  Diff diff = planner_->collect(stats_of, least, closed);
   const bool some = !diff.empty();
   if (some) {
     if (auto performed = perform(std::move(diff)); !performed)
       return tl::unexpected(performed.error());
   }
-  status_.forced += planner_->settle_early(stats_of);
+  const Early early = planner_->settle_early(stats_of);
+  status_.forced += early.forced;
+  status_.lost_closes += early.lost_closes;
   if (failed) return tl::unexpected(*failed);
   return some;
+}
+
+Result<> Reconciler::recount() {
+  if (pending()) return {};
+  const auto lingering = planner_->lingering(HF_LIVE_MOST);
+  if (lingering.empty()) return {};
+  const auto sockets = dataplane_.live(lingering);
+  if (!sockets) return within("count the sockets of draining endpoints", sockets.error());
+  std::set<std::uint32_t> closed;
+  for (std::size_t index = 0; index < lingering.size(); ++index) {
+    if ((*sockets)[index] == 0) closed.insert(lingering[index].id);
+  }
+  const auto collected = collect(0, closed);
+  if (!collected) return tl::unexpected(collected.error());
+  return *collected ? try_unfit() : Result<>{};
 }
 
 bool Reconciler::draining() const {

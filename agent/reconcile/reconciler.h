@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,10 @@ struct ReconcileStatus {
   std::string last_error;                // "" when the last apply succeeded
   std::uint64_t repairs = 0;             // differences found by read-back and mended
   std::uint64_t applies = 0;
-  std::uint64_t growths = 0;  // moves to a larger set of maps
-  std::uint64_t forced = 0;   // draining endpoints retired early, for lack of room
-  std::vector<Unfit> unfit;   // sorted by key
+  std::uint64_t growths = 0;      // moves to a larger set of maps
+  std::uint64_t forced = 0;       // draining endpoints retired early, for lack of room
+  std::uint64_t lost_closes = 0;  // of draining endpoints that no socket is connected to
+  std::vector<Unfit> unfit;       // sorted by key
 };
 
 class Reconciler {
@@ -60,6 +62,9 @@ class Reconciler {
   // Retires endpoints whose connections have ended.
   Result<> collect();
   bool draining() const;
+  // Counts the sockets of those that drained already at the last call: a close that no program
+  // counted would keep an id for ever. To be called once a minute or so; see Dataplane::live.
+  Result<> recount();
 
   // What this node's workloads did with an endpoint, counted since it was one; nullopt: it is not
   // in the maps.
@@ -86,7 +91,8 @@ class Reconciler {
   void done(const Generation& generation);
   Result<> perform(Diff diff);
   Result<> readopt();
-  Result<bool> collect(std::size_t least);  // whether an id became free
+  // Whether an id became free.
+  Result<bool> collect(std::size_t least, const std::set<std::uint32_t>& closed = {});
 
   Dataplane& dataplane_;
   std::function<std::vector<CatalogChange>()> everything_;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "agent/dataplane/kernel/live.h"
 #include "agent/dataplane/kernel/state.h"
 #include "holdfast/abi/socket.h"
 
@@ -264,6 +265,14 @@ Result<hf_endpoint_stats> KernelDataplane::stats(std::uint32_t endpoint) {
     return fail_errno(errno, "read map 'endpoint_stats'");
   }
   return value;
+}
+
+Result<std::vector<std::uint32_t>> KernelDataplane::live(
+    const std::vector<EndpointHandle>& endpoints) {
+  auto sockets = count_live(state_->set->maps, endpoints);
+  if (!sockets) return sockets;
+  if (auto waited = apply({{op::Grace{}}}); !waited) return tl::unexpected(waited.error());
+  return sockets;
 }
 
 }  // namespace holdfast

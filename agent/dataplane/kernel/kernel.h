@@ -82,6 +82,7 @@ class KernelDataplane : public Dataplane {
   Result<std::optional<std::uint32_t>> frontend(const hf_frontend_key& key) override;
   Result<> apply(const Diff& diff) override;
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
+  Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) override;
   Result<std::vector<CounterValue>> counters() override;
   std::vector<ProgramStatus> programs() override;
 

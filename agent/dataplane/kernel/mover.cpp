@@ -3,12 +3,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <iterator>
 #include <memory>
 
+#include "agent/dataplane/kernel/iterate.h"
 #include "agent/dataplane/kernel/programs.h"
 #include "holdfast/abi/socket.h"
 // clang-format off: the skeleton needs the types
@@ -40,24 +40,6 @@ Result<> set_rows(Mover& mover, const ElementLayout& from, const ElementLayout& 
   return {};
 }
 
-// The program runs for every socket while the iterator is read, and writes nothing to the reader.
-Result<> run_through(const bpf_program* program, int map) {
-  bpf_iter_link_info info{};
-  info.map.map_fd = static_cast<__u32>(map);
-  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof info);
-  const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(
-      bpf_program__attach_iter(program, &options), bpf_link__destroy);
-  if (!link) return load_failure(errno, "attach the copier of sockets");
-  const Fd reader(::bpf_iter_create(bpf_link__fd(link.get())));
-  if (!reader) return fail_errno(errno, "run the copier of sockets");
-  char nothing[64];
-  ssize_t status = 0;
-  do {
-    status = ::read(reader.get(), nothing, sizeof nothing);
-  } while (status > 0 || (status < 0 && (errno == EAGAIN || errno == EINTR)));
-  return status == 0 ? Result<>{} : fail_errno(errno, "run the copier of sockets");
-}
-
 }  // namespace
 
 Result<> move_sockets(const Maps& from, const Maps& to) {
@@ -71,7 +53,7 @@ Result<> move_sockets(const Maps& from, const Maps& to) {
   if (const int status = move__load(mover.get()); status != 0) {
     return load_failure(-status, "load the copier of sockets");
   }
-  return run_through(mover->progs.hf_move_sockets, from.fd("sockets"));
+  return run_for_sockets(mover->progs.hf_move_sockets, from.fd("sockets"), "copier of sockets");
 }
 
 }  // namespace holdfast::kernel

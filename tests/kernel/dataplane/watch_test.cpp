@@ -88,6 +88,45 @@ TEST_F(Watch, ADetachedLinkIsAttachedAgainBesideForeignPrograms) {
   }
 }
 
+// Sockets that close while no program runs at it: their ids drain until the sockets are counted,
+// and no longer; one that is connected still keeps its own.
+TEST_F(Watch, ClosesThatNobodySawKeepAnIdForTwoMinutesOnly) {
+  serve("127.0.0.3");
+  live();
+  ASSERT_TRUE(say({song({"127.0.0.2", "127.0.0.3"})}));
+  std::vector<Fd> open;
+  for (int dials = 0; dials < 40; ++dials) {
+    open.push_back(tcp_socket(AF_INET));
+    ASSERT_EQ(dial(open.back(), "10.96.0.1", 80), 0);
+  }
+  ASSERT_TRUE(say({build::service("other", {"10.96.0.2"}, {"127.0.0.3"}), song({})}));
+  ASSERT_EQ(::bpf_link_detach(pinned(link("hf_sock_release")).get()), 0);
+  open.clear();
+  ASSERT_TRUE(dataplane_->watch().mended);
+  ASSERT_TRUE(reconciler_->collect());
+  EXPECT_EQ(reconciler_->usage().draining, 1u);
+  ASSERT_TRUE(reconciler_->recount());
+  EXPECT_EQ(reconciler_->usage().draining, 1u);
+  ASSERT_TRUE(reconciler_->recount());
+  EXPECT_EQ(reconciler_->usage().draining, 0u);
+  EXPECT_GT(reconciler_->status().lost_closes, 0u);
+}
+
+TEST_F(Watch, WhatIsConnectedIsCounted) {
+  go();
+  Fd open = tcp_socket(AF_INET);
+  ASSERT_EQ(dial(open, "10.96.0.1", 80), 0);
+  ASSERT_TRUE(say({song({})}));
+  for (int minute = 0; minute < 3; ++minute) ASSERT_TRUE(reconciler_->recount());
+  EXPECT_EQ(reconciler_->usage().draining, 1u);
+  EXPECT_EQ(reconciler_->status().lost_closes, 0u);
+  EXPECT_THAT(*dataplane_->live({{1, dataplane_->observe()->endpoints[1].incarnation}, {2, 1}}),
+              testing::ElementsAre(1u, 0u));
+  open = Fd();
+  ASSERT_TRUE(reconciler_->collect());
+  EXPECT_EQ(reconciler_->usage().draining, 0u);
+}
+
 TEST_F(Watch, ALinkWithoutItsPinServesOnAndIsPinnedAgain) {
   go();
   const auto before = tree(root_);

@@ -22,7 +22,7 @@ foreach(layout frontends pools slots endpoints stats names socket counters all)
                           ${headers}/holdfast/abi
                   COMMAND_ERROR_IS_FATAL ANY)
   file(GLOB changed ${headers}/holdfast/abi/*.h)
-  foreach(object sock store)
+  foreach(object sock store live)
     bpf_object(${object} ${CMAKE_SOURCE_DIR}/bpf/${object}.bpf.c ${changed} HEADERS ${headers})
   endforeach()
   set(agent sets_agent_${layout})
@@ -32,7 +32,7 @@ foreach(layout frontends pools slots endpoints stats names socket counters all)
   # There are nine of them: quick to build.
   target_compile_options(${agent} PRIVATE -O0 -g0)
   set_target_properties(${agent} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
-  target_link_libraries(${agent} PRIVATE holdfast_model holdfast_host sock_skel_${layout} store_skel_${layout} move_skel PkgConfig::BPF
+  target_link_libraries(${agent} PRIVATE holdfast_model holdfast_host sock_skel_${layout} store_skel_${layout} live_skel_${layout} move_skel PkgConfig::BPF
                         PkgConfig::CAP)
   add_dependencies(kernel_sets ${agent})
 endforeach()

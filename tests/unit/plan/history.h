@@ -6,6 +6,7 @@
 #include <rapidcheck.h>
 
 #include "agent/catalog/catalog.h"
+#include "agent/dataplane/image.h"
 #include "tests/unit/builders.h"
 
 namespace holdfast {

@@ -5,12 +5,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "agent/dataplane/memory.h"
-#include "agent/reconcile/reconciler.h"
-#include "tests/unit/builders.h"
 #include "tests/unit/plan/history.h"
-#include "tests/unit/plan/oracle.h"
-#include "tests/unit/plan/referee.h"
+#include "tests/unit/reconcile/fixture.h"
 
 namespace holdfast {
 namespace {
@@ -37,30 +33,8 @@ bool about_room(const std::string& rule) {
          rule.find("is empty for a moment") != std::string::npos;
 }
 
-class Fit : public testing::Test {
+class Fit : public ReconcileFixture<Poor> {
  protected:
-  void begin(Capacity capacity, Capacity limit) {
-    catalog_.emplace(std::vector<SourceRank>{{"file"}}, 0);
-    maps_.emplace(capacity, limit);
-    referee_ = Referee();
-    maps_->watch([this](const Op& operation, const Image&) { referee_.see(operation); });
-    reconciler_.emplace(*maps_, [this] { return catalog_->all(); });
-    ASSERT_TRUE(reconciler_->start());
-  }
-  void begin(Capacity capacity) { begin(capacity, capacity); }
-
-  Result<> say(const std::vector<ServicePtr>& now, const std::vector<std::string>& gone = {}) {
-    std::vector<Admitted> admitted;
-    for (const ServicePtr& one : now) admitted.push_back({one->key, one, false});
-    for (const std::string& name : gone) admitted.push_back({{"default", name}, nullptr, true});
-    const auto before = catalog_->all();
-    const Generation generation = catalog_->apply("file", admitted);
-    referee_.expect(before, catalog_->all());
-    return reconciler_->apply(generation);
-  }
-
-  std::string serving() { return text(answered(maps_->image())); }
-  std::string desired() const { return text(wanted(catalog_->all())); }
   std::vector<std::string> unfit() const {
     std::vector<std::string> names;
     for (const Unfit& one : reconciler_->status().unfit) names.push_back(one.key.name);
@@ -77,11 +51,6 @@ class Fit : public testing::Test {
     std::erase_if(rules, about_room);
     return rules;
   }
-
-  std::optional<Catalog> catalog_;
-  std::optional<Poor> maps_;
-  std::optional<Reconciler> reconciler_;
-  Referee referee_;
 };
 
 ServicePtr song(std::vector<std::string> endpoints) {

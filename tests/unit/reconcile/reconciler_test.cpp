@@ -5,10 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/dataplane/memory.h"
-#include "tests/unit/builders.h"
-#include "tests/unit/plan/oracle.h"
-#include "tests/unit/plan/referee.h"
+#include "tests/unit/reconcile/fixture.h"
 
 namespace holdfast {
 namespace {
@@ -43,32 +40,9 @@ class FailsAt : public MemoryDataplane {
   bool after = false, blind = false;
 };
 
-class ReconcilerTest : public testing::Test {
+class ReconcilerTest : public ReconcileFixture<FailsAt> {
  protected:
-  void SetUp() override { begin({64, 16, 40, 512, 80, 200}); }
-
-  void begin(Capacity capacity) {
-    catalog_.emplace(std::vector<SourceRank>{{"file"}}, 0);
-    maps_.emplace(capacity);
-    referee_ = Referee();
-    maps_->watch([this](const Op& operation, const Image&) { referee_.see(operation); });
-    start();
-  }
-
-  void start() {
-    reconciler_.emplace(*maps_, [this] { return catalog_->all(); });
-    ASSERT_TRUE(reconciler_->start());
-  }
-
-  Result<> say(const std::vector<ServicePtr>& now, const std::vector<std::string>& gone = {}) {
-    std::vector<Admitted> admitted;
-    for (const ServicePtr& one : now) admitted.push_back({one->key, one, false});
-    for (const std::string& name : gone) admitted.push_back({{"default", name}, nullptr, true});
-    const auto before = catalog_->all();
-    const Generation generation = catalog_->apply("file", admitted);
-    referee_.expect(before, catalog_->all());
-    return reconciler_->apply(generation);
-  }
+  void SetUp() override { begin(kReconcileRoom); }
 
   void expect_right() {
     EXPECT_EQ(text(answered(maps_->image())), text(wanted(catalog_->all())));
@@ -77,11 +51,6 @@ class ReconcilerTest : public testing::Test {
     EXPECT_EQ(maps_->image().meta.generation, catalog_->number());
     EXPECT_FALSE(reconciler_->pending());
   }
-
-  std::optional<Catalog> catalog_;
-  std::optional<FailsAt> maps_;
-  std::optional<Reconciler> reconciler_;
-  Referee referee_;
 };
 
 ServicePtr song(std::vector<std::string> endpoints) {
