@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes silence for a refusal, as if a packet that was lost were the word of its host: what is cut
-// off for a while is forgotten.
+// Takes silence for a refusal, as if a packet that was lost were the word of its host, and asks
+// nobody else whether it is this node that is cut off: what is for a while is forgotten.
 #include "agent/health/schedule.h"
 
 namespace holdfast {
@@ -9,6 +9,17 @@ namespace holdfast {
 #define HF_FINISH                                                                          \
   "_ZN8holdfast13ProbeSchedule6finishERKNS_11ProbeTargetERKNS_12ProbeOutcomeENSt6chrono10" \
   "time_pointINS7_3_V212steady_clockENS7_8durationIlSt5ratioILl1ELl1000000000EEEEEE"
+
+#define HF_TALLY                                                                           \
+  "_ZNK8holdfast12ControlGroup5tallyERKNS_11ProbeTargetENSt6chrono10time_pointINS4_3_V212" \
+  "steady_clockENS4_8durationIlSt5ratioILl1ELl1000000000EEEEEESC_"
+
+ControlGroup::Tally wrapped_tally(const ControlGroup* controls, const ProbeTarget& target,
+                                  TimePoint since, TimePoint now) asm("__wrap_" HF_TALLY);
+
+ControlGroup::Tally wrapped_tally(const ControlGroup*, const ProbeTarget&, TimePoint, TimePoint) {
+  return {1, 0, 0};
+}
 
 std::optional<Evidence> real_finish(ProbeSchedule* schedule, const ProbeTarget& target,
                                     const ProbeOutcome& outcome,
