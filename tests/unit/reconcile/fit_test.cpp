@@ -174,6 +174,20 @@ TEST_F(Fit, NothingIsForcedInVain) {
   EXPECT_EQ(reconciler_->usage().draining, 1u);
 }
 
+// A draining one serves where nobody else does; it takes no id from one that is ready.
+TEST_F(Fit, ScarceIdsGoToWhatIsPicked) {
+  begin({80, 11, 41, 80, 3, 200});
+  ASSERT_TRUE(say({song(addresses(1, 1))}));
+  std::vector<Endpoint> members;
+  for (int last = 2; last < 6; ++last) {
+    members.push_back(build::endpoint("10.1.0." + std::to_string(last)));
+    members.back().terminating = last < 5;
+  }
+  ASSERT_TRUE(say({build::service("song", {build::pool({"10.96.0.1"}, members)})}));
+  EXPECT_EQ(unfit(), std::vector<std::string>{"song"});
+  EXPECT_THAT(serving(), HasSubstr("10.96.0.1:80 -> 10.1.0.5:8080 x1"));
+}
+
 // Slots are all in use, so there is no range beside the one in use: it is written over.
 TEST_F(Fit, APoolShrinksWhereNoSlotIsFree) {
   begin({80, 11, 41, 5, 11, 200});

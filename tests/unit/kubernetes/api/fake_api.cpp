@@ -153,9 +153,9 @@ void FakeApi::answer_list(net::Peer& peer, const std::string& target) {
   for (; at < static_cast<int>(all.size()) && at < from + page; ++at)
     items += (items.empty() ? "" : ",") + all[static_cast<std::size_t>(at)];
   const bool more = at < static_cast<int>(all.size());
-  peer.send(net::answer(
-      fmt::format(R"({{"kind":"List","metadata":{{"resourceVersion":"{}"{}}},"items":[{}]}})",
-                  version(), more ? fmt::format(R"(,"continue":"{}")", at) : "", items)));
+  peer.send(net::answer(fmt::format(
+      R"({{"kind":"List","metadata":{{"resourceVersion":"{}"{}}},"items":[{}]}})", version(),
+      more ? fmt::format(R"(,"continue":"{}")", from && circles ? from : at) : "", items)));
 }
 
 void FakeApi::stream_list(net::Peer& peer, const std::string& target) {

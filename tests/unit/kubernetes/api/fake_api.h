@@ -51,6 +51,7 @@ class FakeApi {
   std::atomic<bool> lists = true;          // false: 503 for a list that is no stream
   std::atomic<bool> cache_only = false;    // streaming lists but from the cache: a head, no more
   std::atomic<int> page = 1000;            // objects a page, at most
+  std::atomic<bool> circles = false;       // the second page names itself as next
   std::atomic<int> old_tokens = 0;         // answers 410 so many times to a token
   std::atomic<bool> held_streams = false;  // one is open
 

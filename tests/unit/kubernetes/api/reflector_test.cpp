@@ -241,6 +241,21 @@ TEST_F(ReflectorTest, AListWhoseTokenIsTooOldBeginsAnewAndIsWhole) {
   EXPECT_THAT(services_, testing::UnorderedElementsAre("a", "b", "c", "page", "song"));
 }
 
+TEST_F(ReflectorTest, AListWhosePagesGoInACircleEndsWithAnError) {
+  for (const char* name : {"a", "b", "c", "d"}) api_.put(name);
+  api_.streamed = StreamedList::refused;
+  api_.page = 2;
+  api_.circles = true;
+  start();
+  run_until("the error", [this] { return !status().error.empty(); });
+  EXPECT_THAT(status().error, HasSubstr("names itself as next"));
+  EXPECT_EQ(status().lists, 0u);
+  EXPECT_LE(api_.asked("continue="), 2u);
+  api_.circles = false;
+  run_until("a list", [this] { return status().lists == 1; });
+  EXPECT_EQ(services_.size(), 6u);
+}
+
 TEST_F(ReflectorTest, AWatchThatEndsAtOnceIsListedAnew) {
   start();
   resume(Watching::brief);
