@@ -128,6 +128,16 @@ TEST_F(Fit, WhatWaitsComesWhenSomethingLeaves) {
   EXPECT_EQ(reconciler_->status().forced, 0u) << "nothing was in use";
 }
 
+TEST_F(Fit, WhatAGenerationLeavesIsRoomAtOnce) {
+  begin({80, 11, 4, 800, 101, 200});
+  ASSERT_TRUE(say({song(addresses(1, 1)), image(addresses(2, 2))}));
+  ASSERT_TRUE(say({of_ports(2)}));
+  EXPECT_EQ(unfit(), std::vector<std::string>{"big"});
+  ASSERT_TRUE(say({}, {"image"}));
+  EXPECT_THAT(unfit(), IsEmpty());
+  EXPECT_EQ(serving(), desired());
+}
+
 // 8 of at most 10 replaced, with connections to the old ones: these give way, and no moment is
 // empty.
 TEST_F(Fit, ReplacingMostOfTheEndpointsForcesTheDrainingOnes) {
