@@ -77,6 +77,7 @@ Result<> Daemon::open_dataplane() {
   if (!catalog_) {
     restore_last_known_good(restore(reconciler_->found(), last_snapshot_));
   }
+  reconciler_->release_found();  // as large as the maps
   if (dataplane_->took_over() && reconciler_->found().meta.complete) attach_when_complete();
   return {};
 }

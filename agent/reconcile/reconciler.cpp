@@ -21,7 +21,7 @@ Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogCh
 
 // What no map names is free for the new planner, so first every program that may still hold what a
 // broken diff, or the life before, unpublished must have ended.
-Result<> Reconciler::readopt() {
+Result<Image> Reconciler::readopt() {
   if (auto waited = dataplane_.apply({{op::Grace{}}}); !waited) {
     return within("wait for a grace period", waited.error());
   }
@@ -30,18 +30,25 @@ Result<> Reconciler::readopt() {
   auto planner = Planner::adopt(*image, dataplane_.capacity());
   if (!planner) return within("take over the maps", planner.error());
   planner_.emplace(std::move(*planner));
-  found_ = std::move(*image);
-  return {};
+  return image;
 }
 
 Result<> Reconciler::start() {
-  if (auto adopted = readopt(); !adopted) return adopted;
+  auto adopted = readopt();
+  if (!adopted) return tl::unexpected(adopted.error());
+  found_ = std::move(*adopted);
   status_.applied_generation = status_.desired_generation = found_.meta.generation;
   return {};
 }
 
 const Image& Reconciler::found() const {
   return found_;
+}
+
+void Reconciler::release_found() {
+  const hf_meta meta = found_.meta;
+  found_ = {};
+  found_.meta = meta;
 }
 
 // More than one growth where the first made room for finer weights, and they took it all.
@@ -136,7 +143,7 @@ Result<> Reconciler::retry() {
   if (replan_) {
     if (auto adopted = readopt(); !adopted) {
       status_.last_error = adopted.error().what;
-      return adopted;
+      return tl::unexpected(adopted.error());
     }
     replan_ = false;
   }

@@ -44,8 +44,9 @@ class Reconciler {
 
   // Observes the maps and adopts their ids. Must succeed before anything else is called.
   Result<> start();
-  // What the maps held at start(), for the catalog's restore.
+  // What the maps held at start(), for the catalog's restore; of it the meta alone once released.
   const Image& found() const;
+  void release_found();
 
   // A generation that does not fit makes the maps grow. Where their limit forbids it, or no memory
   // is left, what fits of it is applied, service by service, and the rest is `unfit`: said in
@@ -90,7 +91,7 @@ class Reconciler {
   Result<> try_unfit();
   void done(const Generation& generation);
   Result<> perform(Diff diff);
-  Result<> readopt();
+  Result<Image> readopt();
   // Whether an id became free.
   Result<bool> collect(std::size_t least, const std::set<std::uint32_t>& closed = {});
 
