@@ -1,7 +1,7 @@
-# layer(name [DEPS targets...]): one library for one folder of agent/, from whatever *.cpp is in it,
-# so that a new file needs no line here.
+# layer(name [ON folders...] [DEPS targets...]): one library for one folder of agent/, from whatever
+# *.cpp is in it, so that a new file needs no line here. ON: the layers below that it includes.
 function(layer name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "ON;DEPS" ${ARGN})
   string(REPLACE "/" "_" target "holdfast_${name}")
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
@@ -13,7 +13,10 @@ function(layer name)
     set(scope INTERFACE)
   endif()
   target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
-  if(ARG_DEPS)
-    target_link_libraries(${target} ${scope} ${ARG_DEPS})
+  string(REPLACE "/" "_" below "${ARG_ON}")
+  list(TRANSFORM below PREPEND holdfast_)
+  if(NOT name STREQUAL base)
+    list(APPEND below holdfast_base)
   endif()
+  target_link_libraries(${target} ${scope} ${below} ${ARG_DEPS})
 endfunction()
