@@ -126,6 +126,7 @@ class Daemon {
 
   admin::Response handle(const admin::Request& request);
   admin::Response decide_refusal(SourceState& source, bool accept);
+  std::size_t decide_all(bool accept);
   admin::Response decide_hold(const std::string& id, bool accept);
   admin::Response leave_source(const std::string& name);
   admin::Response diff();

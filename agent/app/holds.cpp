@@ -22,20 +22,29 @@ constexpr auto kGatherEvidence = 20ms;
 constexpr auto kLookInterval = 1s;
 constexpr std::size_t kLooks = 2000;  // in one turn: a system call each
 
+void log_hold(const HoldNews& hold, const std::string& source) {
+  if (hold.opened) {
+    log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(), source,
+                          hold.reason));
+  } else {
+    log::info(fmt::format("hold {} of {} ended", hold.id, hold.service.to_string()));
+  }
+}
+
 }  // namespace
 
 void Daemon::report_holds() {
   bool news = false;
   for (SourceState& source : sources_) {
-    for (const HoldNews& hold : source.guard.take_news()) {
-      news = true;
-      if (hold.opened) {
-        log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(),
-                              source.name, hold.reason));
-      } else {
-        log::info(fmt::format("hold {} of {} ended", hold.id, hold.service.to_string()));
-      }
-    }
+    const auto holds = source.guard.take_news();
+    news = news || !holds.empty();
+    for (std::size_t index = 0; index < std::min(holds.size(), log::kMostNamed); ++index)
+      log_hold(holds[index], source.name);
+    if (holds.size() > log::kMostNamed)
+      log::warn(
+          fmt::format("{} more holds of source {} began or ended; `holdfast hold list` has "
+                      "those that are open",
+                      holds.size() - log::kMostNamed, source.name));
     const bool held = source.guard.held_services() > 0;
     if (std::exchange(source.doubted, held) != held) source.source->doubt(held);
     const bool parts = std::any_of(source.doubts.begin(), source.doubts.end(),

@@ -4,9 +4,13 @@
 // line is printable and bounded (agent/base/text.h), so that nobody forges another or fills a disk.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace holdfast::log {
+
+// Of what one decision or one change did, so many are named; the rest is a number.
+inline constexpr std::size_t kMostNamed = 100;
 
 void info(std::string_view message);
 void warn(std::string_view message);

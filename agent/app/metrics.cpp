@@ -145,24 +145,20 @@ void MetricsReport::catalog(telemetry::Page& page) const {
 
 void MetricsReport::guards(telemetry::Page& page) const {
   const TimePoint now = std::chrono::steady_clock::now();
-  std::vector<std::pair<std::string, std::vector<Hold>>> all;
+  std::vector<std::pair<std::string, HoldSummary>> all;
   for (const SourceState& state : daemon_.sources_)
-    all.emplace_back(state.name, state.guard.holds());
-  for (const auto& [name, holds] : all) {
+    all.emplace_back(state.name, state.guard.summary());
+  for (const auto& [name, held] : all) {
     page.gauge("holdfast_holds", "Services with removals that are held.",
-               static_cast<double>(holds.size()), {{"source", name}});
+               static_cast<double>(held.services), {{"source", name}});
   }
-  for (const auto& [name, holds] : all) {
-    std::size_t endpoints = 0;
-    for (const Hold& hold : holds) endpoints += hold.endpoints.size();
+  for (const auto& [name, held] : all) {
     page.gauge("holdfast_held_endpoints", "Endpoints kept against what the source says.",
-               static_cast<double>(endpoints), {{"source", name}});
+               static_cast<double>(held.endpoints), {{"source", name}});
   }
-  for (const auto& [name, holds] : all) {
-    double oldest = 0;
-    for (const Hold& hold : holds) oldest = std::max(oldest, seconds(now - hold.since));
-    page.gauge("holdfast_hold_oldest_seconds", "Age of the oldest hold; 0 without one.", oldest,
-               {{"source", name}});
+  for (const auto& [name, held] : all) {
+    page.gauge("holdfast_hold_oldest_seconds", "Age of the oldest hold; 0 without one.",
+               held.oldest ? seconds(now - *held.oldest) : 0, {{"source", name}});
   }
 }
 

@@ -27,6 +27,15 @@ admin::Response lines(const std::vector<std::string>& pending) {
   return {pending.empty() ? 200u : 503u, "text/plain", pending.empty() ? "ok\n" : body};
 }
 
+const char* word_of(bool accept) {
+  return accept ? "accepted" : "rejected";
+}
+
+void log_decision(const HoldName& hold, bool accept) {
+  log::info(fmt::format("hold {} of {}: {} by the operator", hold.id, hold.service.to_string(),
+                        word_of(accept)));
+}
+
 }  // namespace
 
 // Readiness means that the maps serve; a doubted source or an open hold leaves it true.
@@ -122,19 +131,40 @@ admin::Response Daemon::decide_refusal(SourceState& source, bool accept) {
       return problem(404, confirmed.error().what);
     log::warn(fmt::format("source {}: the other cluster is accepted by the operator", source.name));
   }
-  return json(
-      boost::json::object{{"id", source.name}, {"state", accept ? "accepted" : "rejected"}});
+  return json(boost::json::object{{"id", source.name}, {"state", word_of(accept)}});
+}
+
+// All of them are one change: ten thousand generations would hold up the loop for minutes.
+std::size_t Daemon::decide_all(bool accept) {
+  std::size_t count = 0;
+  for (SourceState& source : sources_) {
+    const auto names = source.guard.hold_names();
+    for (std::size_t index = 0; index < std::min(names.size(), log::kMostNamed); ++index)
+      log_decision(names[index], accept);
+    if (names.size() > log::kMostNamed)
+      log::info(fmt::format("{} more holds of source {}: {} by the operator",
+                            names.size() - log::kMostNamed, source.name, word_of(accept)));
+    count += names.size();
+    if (names.empty()) continue;
+    if (accept) {
+      carry(source, source.guard.accept_all(std::chrono::steady_clock::now()));
+    } else {
+      source.guard.reject_all();
+    }
+  }
+  return count;
 }
 
 admin::Response Daemon::decide_hold(const std::string& id, bool accept) {
-  std::size_t count = 0;
   for (SourceState& source : sources_) {
     if (id == source.name) return decide_refusal(source, accept);
-    for (const Hold& hold : source.guard.holds()) {
-      if (id != "all" && id != hold.id) continue;
+  }
+  std::size_t count = id == "all" ? decide_all(accept) : 0;
+  for (SourceState& source : sources_) {
+    for (const HoldName& hold : source.guard.hold_names()) {
+      if (id != hold.id) continue;
       ++count;
-      log::info(fmt::format("hold {} of {}: {} by the operator", hold.id, hold.service.to_string(),
-                            accept ? "accepted" : "rejected"));
+      log_decision(hold, accept);
       if (accept) {
         const auto admitted = source.guard.accept(hold.id, std::chrono::steady_clock::now());
         if (!admitted) return problem(500, admitted.error().what);
@@ -148,7 +178,7 @@ admin::Response Daemon::decide_hold(const std::string& id, bool accept) {
   schedule_snapshot();
   if (id == "all") return json(boost::json::object{{"count", count}});
   if (count == 0) return problem(404, fmt::format("no hold {}", id));
-  return json(boost::json::object{{"id", id}, {"state", accept ? "accepted" : "rejected"}});
+  return json(boost::json::object{{"id", id}, {"state", word_of(accept)}});
 }
 
 }  // namespace holdfast

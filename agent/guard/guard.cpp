@@ -335,6 +335,24 @@ std::vector<Hold> Guard::holds() const {
   return result;
 }
 
+std::vector<HoldName> Guard::hold_names() const {
+  std::vector<HoldName> result;
+  result.reserve(state_->held.size());
+  for (const ServiceKey& key : state_->held) result.push_back({hold_id(state_->source, key), key});
+  return result;
+}
+
+HoldSummary Guard::summary() const {
+  HoldSummary result;
+  for (const ServiceKey& key : state_->held) {
+    const HoldBook& book = *state_->entries[key].hold;
+    ++result.services;
+    result.endpoints += book.endpoints.size();
+    result.oldest = std::min(result.oldest.value_or(book.since), book.since);
+  }
+  return result;
+}
+
 std::size_t Guard::held_services() const {
   return state_->held.size();
 }
@@ -368,6 +386,22 @@ Result<std::vector<Admitted>> Guard::accept(const std::string& id, TimePoint now
   ground.accepted = true;
   round.judge(*key, state_->entries[*key].said, ground);
   return round.finish();
+}
+
+std::vector<Admitted> Guard::accept_all(TimePoint now) {
+  Round round(*state_, now);
+  Ground ground;
+  ground.accepted = true;
+  const std::set<ServiceKey> held(state_->held.begin(), state_->held.end());
+  for (const ServiceKey& key : held) {
+    state_->accident.forget(key);
+    round.judge(key, state_->entries[key].said, ground);
+  }
+  return round.finish();
+}
+
+void Guard::reject_all() {
+  for (const ServiceKey& key : state_->held) state_->entries[key].hold->rejected = true;
 }
 
 Result<> Guard::reject(const std::string& id) {

@@ -120,6 +120,18 @@ struct HoldNews {
 // A hold younger than this is shown as pending: most end by themselves.
 inline constexpr std::chrono::seconds kPendingHold{10};
 
+// How much is held, without a word of it.
+struct HoldSummary {
+  std::size_t services = 0;
+  std::size_t endpoints = 0;
+  std::optional<TimePoint> oldest;
+};
+
+struct HoldName {
+  std::string id;
+  ServiceKey service;
+};
+
 // All that is held of one service. The id is a hash of source, namespace and name: it is stable
 // over restarts and the same on every node.
 struct Hold {
@@ -175,6 +187,8 @@ class Guard {
   std::vector<ProbeTarget> suspects() const;  // every held or doubted endpoint once
 
   std::vector<Hold> holds() const;  // sorted by service
+  std::vector<HoldName> hold_names() const;
+  HoldSummary summary() const;
   std::size_t held_services() const;
   // The parts of the source of which something is held that nobody has decided about; "": a part
   // that is not known any more.
@@ -185,6 +199,9 @@ class Guard {
   Result<std::vector<Admitted>> accept(const std::string& id, TimePoint now);
   // Keeps it until the source lists it again or the hold is accepted; stays listed as rejected.
   Result<> reject(const std::string& id);
+  // All there are, as one change.
+  std::vector<Admitted> accept_all(TimePoint now);
+  void reject_all();
 
   struct State;  // private to agent/guard
 
