@@ -69,7 +69,7 @@ std::optional<hf_frontend_key> parse_address(const std::string& text, Protocol p
     return std::nullopt;
   hf_frontend_key key{};
   key.addr = address->to_abi();
-  key.port = __builtin_bswap16(port);
+  key.port = net_port(port);
   key.protocol = static_cast<__u8>(protocol);
   return key;
 }
@@ -148,8 +148,8 @@ int explain(const Env& env, const Options& options) {
       if (decision.pool == 0 || pool.id != decision.pool) continue;
       answer["service"] = service.key.to_string();
       for (const Frontend& one : pool.pool.frontends) {
-        const bool dialled = one.address == IpAddress::from_abi(key->addr) &&
-                             one.port == __builtin_bswap16(key->port);
+        const bool dialled =
+            one.address == IpAddress::from_abi(key->addr) && one.port == host_port(key->port);
         if (dialled) answer["frontend"] = frontend_row(one, pool.pool.protocol);
       }
       for (const EndpointView& one : pool.endpoints) {

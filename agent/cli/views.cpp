@@ -155,7 +155,7 @@ array dump_frontends(const Image& image) {
   for (const auto& [key, word] : sorted) {
     rows.push_back(
         object{{"address", IpAddress::from_abi(key.addr).to_string()},
-               {"port", __builtin_bswap16(key.port)},
+               {"port", host_port(key.port)},
                {"protocol", holdfast::to_string(static_cast<Protocol>(key.protocol))},
                {"pool", hf_frontend_pool(word)},
                {"kind", holdfast::to_string(static_cast<FrontendKind>(hf_frontend_kind_of(word)))},
@@ -195,7 +195,7 @@ array dump_endpoints(const Image& image) {
     const hf_endpoint_stats stats = id < image.stats.size() ? image.stats[id] : hf_endpoint_stats{};
     rows.push_back(object{{"id", id},
                           {"address", IpAddress::from_abi(endpoint.addr).to_string()},
-                          {"port", __builtin_bswap16(endpoint.port)},
+                          {"port", host_port(endpoint.port)},
                           {"incarnation", endpoint.incarnation},
                           {"connects", stats.connects},
                           {"closes", stats.closes},

@@ -26,13 +26,13 @@ Address to_socket(const ProbeTarget& target) {
   if (target.address.is_v4()) {
     auto* const v4 = reinterpret_cast<sockaddr_in*>(&result.storage);
     v4->sin_family = AF_INET;
-    v4->sin_port = htons(target.port);
+    v4->sin_port = net_port(target.port);
     std::memcpy(&v4->sin_addr, target.address.bytes.data() + 12, 4);
     result.size = sizeof *v4;
   } else {
     auto* const v6 = reinterpret_cast<sockaddr_in6*>(&result.storage);
     v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(target.port);
+    v6->sin6_port = net_port(target.port);
     std::memcpy(&v6->sin6_addr, target.address.bytes.data(), 16);
     result.size = sizeof *v6;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -40,6 +41,15 @@ enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };
 
 std::string_view to_string(Protocol protocol);  // "TCP", "UDP", "SCTP", as in Kubernetes
 std::optional<Protocol> parse_protocol(std::string_view text);  // any case
+
+// A port as it is in socket addresses and in include/holdfast/abi/, and back. Ports are in host
+// order everywhere else.
+constexpr std::uint16_t net_port(std::uint16_t host) {
+  return std::endian::native == std::endian::little ? __builtin_bswap16(host) : host;
+}
+constexpr std::uint16_t host_port(std::uint16_t net) {
+  return net_port(net);
+}
 
 // "1.2.3.4:80", "[::1]:80".
 std::string format_host_port(const IpAddress& address, std::uint16_t port);

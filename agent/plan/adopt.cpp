@@ -93,8 +93,8 @@ class Adoption {
     adopt_text(name.port_name);
     if (auto adopted = adopt_members(record); !adopted) return adopted;
     const auto owner = service_by_id_.find(name.service);
-    const PoolKey key{__builtin_bswap16(name.port), static_cast<Protocol>(name.protocol),
-                      name.family, static_cast<TrafficPolicy>(name.traffic)};
+    const PoolKey key{host_port(name.port), static_cast<Protocol>(name.protocol), name.family,
+                      static_cast<TrafficPolicy>(name.traffic)};
     if (owner == service_by_id_.end() || state_.services[owner->second].pools.contains(key)) {
       state_.stray_pools.push_back(std::move(record));
       return {};

@@ -22,7 +22,7 @@ bool same(const T& a, const T& b) {
 }
 
 std::string text(const hf_frontend_key& key) {
-  return format_host_port(IpAddress::from_abi(key.addr), __builtin_bswap16(key.port)) + "/" +
+  return format_host_port(IpAddress::from_abi(key.addr), host_port(key.port)) + "/" +
          std::string(to_string(static_cast<Protocol>(key.protocol)));
 }
 
@@ -34,10 +34,9 @@ std::string text(const hf_pool& pool) {
 
 std::string text(const hf_endpoint& endpoint) {
   if (endpoint.incarnation == 0) return "none";
-  return fmt::format(
-      "{} incarnation {}",
-      format_host_port(IpAddress::from_abi(endpoint.addr), __builtin_bswap16(endpoint.port)),
-      endpoint.incarnation);
+  return fmt::format("{} incarnation {}",
+                     format_host_port(IpAddress::from_abi(endpoint.addr), host_port(endpoint.port)),
+                     endpoint.incarnation);
 }
 
 // "pool 7 (default/song)", without the name where only a part was read.

@@ -8,7 +8,7 @@ namespace holdfast {
 hf_frontend_key abi_key(const Frontend& frontend, Protocol protocol) {
   hf_frontend_key key{};
   key.addr = frontend.address.to_abi();
-  key.port = __builtin_bswap16(frontend.port);
+  key.port = net_port(frontend.port);
   key.protocol = static_cast<__u8>(protocol);
   return key;
 }

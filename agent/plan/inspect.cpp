@@ -10,7 +10,7 @@ Endpoint endpoint_of(const Image& image, std::uint32_t id) {
   const hf_endpoint& value = image.endpoints[id];
   Endpoint endpoint;
   endpoint.address = IpAddress::from_abi(value.addr);
-  endpoint.port = __builtin_bswap16(value.port);
+  endpoint.port = host_port(value.port);
   if (id < image.endpoint_names.size()) {
     const hf_endpoint_name& name = image.endpoint_names[id];
     std::copy(std::begin(name.identity), std::end(name.identity), endpoint.identity.bytes.begin());
@@ -63,7 +63,7 @@ PoolView pool_of(const Image& image, std::uint32_t id) {
   view.generation = static_cast<std::uint16_t>(hf_pool_generation(words.word));
   view.no_endpoints = static_cast<hf_no_endpoints>(hf_policy_empty(words.policy));
   view.pool.port_name = image.text(name.port_name);
-  view.pool.service_port = __builtin_bswap16(name.port);
+  view.pool.service_port = host_port(name.port);
   view.pool.protocol = static_cast<Protocol>(name.protocol);
   view.pool.family = name.family;
   view.pool.traffic = static_cast<TrafficPolicy>(name.traffic);
@@ -83,7 +83,7 @@ std::vector<ServiceView> services_of(const Image& image) {
   std::map<std::uint32_t, std::vector<Frontend>> frontends;  // by pool
   for (const auto& [key, word] : image.frontends) {
     frontends[hf_frontend_pool(word)].push_back(
-        {IpAddress::from_abi(key.addr), __builtin_bswap16(key.port),
+        {IpAddress::from_abi(key.addr), host_port(key.port),
          static_cast<FrontendKind>(hf_frontend_kind_of(word)),
          (word & HF_FRONTEND_HOST_SCOPE) != 0});
   }

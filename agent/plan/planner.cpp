@@ -27,7 +27,7 @@ EndpointKey key_of(const Endpoint& endpoint, Protocol protocol) {
 EndpointKey key_of(const hf_endpoint& endpoint, const hf_endpoint_name& name) {
   Identity identity;
   std::copy(std::begin(name.identity), std::end(name.identity), identity.bytes.begin());
-  return {IpAddress::from_abi(endpoint.addr), __builtin_bswap16(endpoint.port),
+  return {IpAddress::from_abi(endpoint.addr), host_port(endpoint.port),
           static_cast<Protocol>(endpoint.flags & 0xff), identity};
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a pool takes: its id, its range of slots, the endpoints that they name.
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -51,7 +50,7 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
     plan.record.id = id(state_.pool_ids, lacking_.pools);
   }
   plan.name.service = service.id;
-  plan.name.port = htons(pool.service_port);
+  plan.name.port = net_port(pool.service_port);
   plan.name.protocol = static_cast<__u8>(pool.protocol);
   plan.name.family = pool.family;
   plan.name.port_name = text(pool.port_name);
@@ -188,7 +187,7 @@ std::uint32_t Reservation::new_endpoint(const Endpoint& endpoint, Protocol proto
   const auto& names = state_.shadow.endpoint_names;
   hf_endpoint value{};
   value.addr = endpoint.address.to_abi();
-  value.port = htons(endpoint.port);
+  value.port = net_port(endpoint.port);
   value.flags = static_cast<__u16>(protocol);
   value.incarnation = (given < names.size() ? names[given].incarnation : 0) + 1;
   if (value.incarnation == 0) value.incarnation = 1;

@@ -227,7 +227,7 @@ struct Primitive {
 std::string answer_of(const hf_decision& decision) {
   if (decision.verdict == HF_VERDICT_ENDPOINT) {
     return format_host_port(IpAddress::from_abi(decision.target.addr),
-                            __builtin_bswap16(decision.target.port));
+                            host_port(decision.target.port));
   }
   if (decision.verdict == HF_VERDICT_REFUSE) return "refuse";
   if (decision.counter == HF_COUNT_MISS) return "miss";

@@ -65,7 +65,7 @@ std::vector<Small> family() {
 hf_frontend_key key_of(const std::string& address) {
   hf_frontend_key key{};
   key.addr = IpAddress::parse(address)->to_abi();
-  key.port = __builtin_bswap16(80);
+  key.port = net_port(80);
   key.protocol = 6;
   return key;
 }

@@ -39,8 +39,8 @@ Bound bind_on(int family, int type) {
   EXPECT_EQ(::bind(bound.fd.get(), address, size), 0) << std::strerror(errno);
   size = sizeof storage;
   EXPECT_EQ(::getsockname(bound.fd.get(), address, &size), 0);
-  bound.port = ntohs(family == AF_INET ? reinterpret_cast<sockaddr_in*>(&storage)->sin_port
-                                       : reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port);
+  bound.port = host_port(family == AF_INET ? reinterpret_cast<sockaddr_in*>(&storage)->sin_port
+                                           : reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port);
   return bound;
 }
 
@@ -100,7 +100,7 @@ TEST_F(ProberTest, SilenceIsUnknownFromWhoNeverAnswered) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(server.port);
+  address.sin_port = net_port(server.port);
   for (int one = 0; one < 8; ++one) {
     clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     ::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address);

@@ -42,7 +42,7 @@ std::string reached(const Image& image, std::uint32_t slot) {
   if (id == 0 || id >= image.endpoints.size()) return "missing";
   const hf_endpoint& endpoint = image.endpoints[id];
   if (endpoint.incarnation == 0) return "retired";
-  return format_host_port(IpAddress::from_abi(endpoint.addr), __builtin_bswap16(endpoint.port));
+  return format_host_port(IpAddress::from_abi(endpoint.addr), host_port(endpoint.port));
 }
 
 }  // namespace
@@ -92,8 +92,7 @@ Answers wanted(const std::vector<CatalogChange>& services) {
 Answers answered(const Image& image) {
   Answers answers;
   for (const auto& [key, word] : image.frontends) {
-    Answer& answer =
-        answers[format_host_port(IpAddress::from_abi(key.addr), __builtin_bswap16(key.port))];
+    Answer& answer = answers[format_host_port(IpAddress::from_abi(key.addr), host_port(key.port))];
     const std::uint32_t id = hf_frontend_pool(word);
     const hf_pool pool = id < image.pools.size() ? image.pools[id] : hf_pool{};
     if (pool.word == 0) answer.endpoints["missing"] = 1;
