@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "agent/model/ready.h"
 #include "agent/plan/inspect.h"
 
 namespace holdfast {
@@ -31,12 +32,6 @@ bool is_anothers(const Endpoint& endpoint, const std::vector<const AddressClaim*
     others.insert(one->identity);
   }
   return !itself && others.size() == 1;
-}
-
-std::size_t endpoints_in(const Service& service) {
-  std::size_t count = 0;
-  for (const Pool& pool : service.pools) count += pool.endpoints.size();
-  return count;
 }
 
 // A view of every service is worth its time only where there is one to find.
@@ -205,8 +200,8 @@ GoneSources::Changes GoneSources::claimed(const std::vector<AddressClaim>& claim
     for (auto entry = one.entries.begin(); entry != one.entries.end();) {
       Service copy = *entry->second.admitted;
       for (Pool& pool : copy.pools) std::erase_if(pool.endpoints, lost);
-      const std::size_t left = endpoints_in(copy);
-      if (left == endpoints_in(*entry->second.admitted)) {
+      const std::size_t left = endpoint_count(copy);
+      if (left == endpoint_count(*entry->second.admitted)) {
         ++entry;
         continue;
       }

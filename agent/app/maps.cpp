@@ -9,6 +9,7 @@
 #include "agent/app/log.h"
 #include "agent/app/notify.h"
 #include "agent/app/timer.h"
+#include "agent/model/ready.h"
 #include "holdfast/abi/layout.h"
 
 namespace holdfast {
@@ -31,7 +32,7 @@ Capacity Daemon::wanted_capacity() const {
   std::size_t services = 0, endpoints = 0;
   const auto count = [&](const Service& service) {
     ++services;
-    for (const Pool& pool : service.pools) endpoints += pool.endpoints.size();
+    endpoints += endpoint_count(service);
   };
   if (catalog_) {
     for (const CatalogChange& change : catalog_->all()) count(*change.now);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/model/ready.h"
 #include "agent/plan/inspect.h"
 
 namespace holdfast {
@@ -13,9 +14,7 @@ using Entries = std::map<ServiceKey, GuardMemory::Entry>;
 
 // A service of which nothing is in the maps although it should be: removed after the snapshot.
 bool belongs_in_maps(const Service& service) {
-  return std::any_of(service.pools.begin(), service.pools.end(), [](const Pool& pool) {
-    return pool.protocol == Protocol::tcp && !pool.frontends.empty();
-  });
+  return std::any_of(service.pools.begin(), service.pools.end(), is_programmed);
 }
 
 // The maps know neither origins nor policies of the guard: these stay as the snapshot had them.

@@ -7,6 +7,7 @@
 #include "agent/base/text.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/views.h"
+#include "agent/model/ready.h"
 
 namespace {
 
@@ -131,7 +132,7 @@ int explain(const Env& env, const Options& options) {
   hf_decision decision{};
   hf_lookup(&maps->image, &*key, &decision);
   std::string reason = reason_of(decision.counter);
-  if (protocol != Protocol::tcp) reason = reason_of(HF_COUNT_OTHER_PROTOCOL);
+  if (!is_served(protocol)) reason = reason_of(HF_COUNT_OTHER_PROTOCOL);
   const std::string detached = detached_program(maps->programs, *key);
   if (!detached.empty()) {
     reason = detached + " is not attached, so that no connect is looked up; once it is: " + reason;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/cli/views.h"
+#include "agent/model/ready.h"
 #include "agent/snapshot/store.h"
 
 namespace holdfast::cli {

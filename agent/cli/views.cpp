@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "agent/model/ready.h"
+
 namespace holdfast::cli {
 
 using boost::json::array;
@@ -37,10 +39,6 @@ std::string_view to_string(hf_no_endpoints answer) {
       return "unreachable";
   }
   return "unknown";
-}
-
-bool is_served(Protocol protocol) {
-  return protocol == Protocol::tcp;
 }
 
 object frontend_row(const Frontend& frontend, Protocol protocol) {

@@ -13,8 +13,6 @@ namespace holdfast::cli {
 std::string_view to_string(hf_member_state state);
 std::string_view to_string(hf_no_endpoints answer);
 
-// Whether the programs of this version redirect it; the rest passes through.
-bool is_served(Protocol protocol);
 boost::json::object frontend_row(const Frontend& frontend, Protocol protocol);
 boost::json::object endpoint_row(const EndpointView& view);
 boost::json::object service_row(const ServiceView& view);

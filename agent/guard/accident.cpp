@@ -5,17 +5,9 @@
 
 #include <algorithm>
 
+#include "agent/model/ready.h"
+
 namespace holdfast {
-
-bool has_ready(const Service& service) {
-  for (const Pool& pool : service.pools) {
-    for (const Endpoint& endpoint : pool.endpoints) {
-      if (endpoint.ready && !endpoint.terminating) return true;
-    }
-  }
-  return false;
-}
-
 namespace {
 
 // Endpoints are still listed, none terminating, none ready: nothing but readiness went.

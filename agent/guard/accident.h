@@ -16,9 +16,6 @@
 
 namespace holdfast {
 
-// Has an endpoint that new connects would pick.
-bool has_ready(const Service& service);
-
 class AccidentWatch {
  public:
   // The value to judge now: the change's own, or what was said `before` while its loss settles.

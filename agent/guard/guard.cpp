@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "agent/guard/state.h"
+#include "agent/model/ready.h"
 
 namespace holdfast {
 
@@ -222,9 +223,7 @@ void Round::thresholds() {
 
 std::size_t endpoints_in(const GuardMemory& memory) {
   std::size_t count = 0;
-  for (const GuardMemory::Entry& one : memory.services) {
-    for (const Pool& pool : one.admitted->pools) count += pool.endpoints.size();
-  }
+  for (const GuardMemory::Entry& one : memory.services) count += endpoint_count(*one.admitted);
   return count;
 }
 

@@ -5,33 +5,15 @@
 #include <utility>
 
 #include "agent/guard/state.h"
+#include "agent/model/ready.h"
 
 namespace holdfast {
 namespace {
 
 using Entry = Guard::State::Entry;
 
-bool usable(const Endpoint& endpoint) {
-  return endpoint.ready || endpoint.serving;
-}
-
-bool any_usable(const Service& service) {
-  return std::any_of(service.pools.begin(), service.pools.end(), [](const Pool& pool) {
-    return std::any_of(pool.endpoints.begin(), pool.endpoints.end(), usable);
-  });
-}
-
-bool has_ready(const Pool& pool) {
-  return std::any_of(pool.endpoints.begin(), pool.endpoints.end(),
-                     [](const Endpoint& one) { return one.ready && !one.terminating; });
-}
-
 std::size_t count(const ServicePtr& service) {
-  std::size_t total = 0;
-  if (service) {
-    for (const Pool& pool : service->pools) total += pool.endpoints.size();
-  }
-  return total;
+  return service ? endpoint_count(*service) : 0;
 }
 
 class Judge {
@@ -50,7 +32,7 @@ class Judge {
     if (service_released(*before)) return conclude(nullptr, false);
     const ServicePtr kept = keep_service(*before);
     // A hold resolved dead: the absent service goes with its last endpoint.
-    const bool resolved = !any_usable(*kept) && any_usable(*before);
+    const bool resolved = !has_usable(*kept) && has_usable(*before);
     return resolved ? conclude(nullptr, false) : conclude(kept, true);
   }
 
@@ -95,7 +77,7 @@ class Judge {
     if (in_parts(before.origin)) return part_explains(before.origin);
     // By absence alone only what serves nobody.
     inferred_ =
-        entry_.hold && entry_.absent && enough(entry_.hold->absences) && !any_usable(before);
+        entry_.hold && entry_.absent && enough(entry_.hold->absences) && !has_usable(before);
     return inferred_;
   }
 
@@ -116,7 +98,7 @@ class Judge {
       return true;
     if (in_parts(endpoint.origin)) {
       if (part_explains(endpoint.origin)) return true;
-    } else if (endpoint.terminating || !usable(endpoint)) {
+    } else if (endpoint.terminating || !is_usable(endpoint)) {
       return true;  // seen ending, or of no use to anybody
     }
     return released(endpoint, before, said);

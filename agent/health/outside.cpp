@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "agent/model/ready.h"
+
 namespace holdfast {
 namespace {
 
@@ -14,8 +16,8 @@ constexpr std::size_t kOfOneNode = 2;  // of these
 
 bool fits(const Pool& pool, const Endpoint& one, const std::string& own_node) {
   const bool away = own_node.empty() || one.node.get() != own_node;
-  return pool.protocol == Protocol::tcp && away && one.ready && !one.terminating && !one.held &&
-         !one.doubted && one.weight > 0;
+  return pool.protocol == Protocol::tcp && away && is_ready(one) && !one.held && !one.doubted &&
+         one.weight > 0;
 }
 
 ProbeTarget target_of(const Pool& pool, const Endpoint& one) {

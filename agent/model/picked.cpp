@@ -3,12 +3,13 @@
 
 #include <cstdint>
 
+#include "agent/model/ready.h"
+
 namespace holdfast {
 namespace {
 
-bool ready(const Endpoint& endpoint) {
-  return endpoint.fault != Fault::refused && endpoint.ready && !endpoint.terminating &&
-         endpoint.weight > 0;
+bool first_choice(const Endpoint& endpoint) {
+  return endpoint.fault != Fault::refused && is_ready(endpoint) && endpoint.weight > 0;
 }
 
 bool last_resort(const Endpoint& endpoint) {
@@ -41,7 +42,7 @@ bool pick(const Pool& pool, bool (*eligible)(const Endpoint&), bool silent_too,
 std::vector<bool> picked(const Pool& pool) {
   std::vector<bool> flags(pool.endpoints.size());
   for (const bool silent_too : {false, true}) {
-    for (const auto eligible : {ready, last_resort}) {
+    for (const auto eligible : {first_choice, last_resort}) {
       if (pick(pool, eligible, silent_too, flags)) return flags;
     }
   }

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "agent/model/picked.h"
+#include "agent/model/ready.h"
 #include "agent/plan/diff.h"
 #include "agent/plan/inspect.h"
 #include "agent/plan/planner_state.h"
@@ -27,7 +28,7 @@ class Reduction {
     Service service = now;
     service.pools.clear();
     for (const Pool& pool : now.pools) {
-      const PoolRecord* known = programmed(pool) ? record_of(pool, now, &before) : nullptr;
+      const PoolRecord* known = is_programmed(pool) ? record_of(pool, now, &before) : nullptr;
       if (known) service.pools.push_back(reduce(pool, *known, form));
     }
     return std::make_shared<const Service>(std::move(service));
@@ -103,9 +104,7 @@ std::vector<const CatalogChange*> in_order(const Planner::State& state,
   std::vector<std::pair<Rank, const CatalogChange*>> ranked;
   for (const CatalogChange& change : changes) {
     Rank rank{change.now ? 1 + !state.services.contains(change.key) : 0, 0};
-    if (change.now) {
-      for (const Pool& pool : change.now->pools) rank.second += 1 + pool.endpoints.size();
-    }
+    if (change.now) rank.second = change.now->pools.size() + endpoint_count(*change.now);
     ranked.emplace_back(rank, &change);
   }
   std::stable_sort(ranked.begin(), ranked.end(),

@@ -80,11 +80,6 @@ bool same(const T& a, const T& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
 }
 
-// Only what the datapath serves is programmed.
-inline bool programmed(const Pool& pool) {
-  return pool.protocol == Protocol::tcp && !pool.frontends.empty();
-}
-
 // The endpoints that a range of slots names, each once.
 std::vector<std::uint32_t> members_of(const Image& image, const PoolRecord& pool);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/model/ready.h"
 #include "agent/plan/diff.h"
 
 namespace holdfast {
@@ -65,7 +66,8 @@ ServicePlan Reservation::service(const CatalogChange& change, std::uint64_t gene
   plan.change = &change;
   const auto known = state_.services.find(change.key);
   if (known != state_.services.end()) plan.before = &known->second;
-  if (!change.now || std::none_of(change.now->pools.begin(), change.now->pools.end(), programmed)) {
+  if (!change.now ||
+      std::none_of(change.now->pools.begin(), change.now->pools.end(), is_programmed)) {
     return plan;
   }
   plan.id = plan.before ? plan.before->id : id(state_.service_ids, lacking_.services);
@@ -77,7 +79,7 @@ ServicePlan Reservation::service(const CatalogChange& change, std::uint64_t gene
   if (effort == Effort::whole) plan.name.generation = generation;
   renamed_ = false;
   for (const Pool& wanted : change.now->pools) {
-    if (!programmed(wanted)) continue;
+    if (!is_programmed(wanted)) continue;
     plan.pools.push_back(pool(wanted, plan));
     const PoolPlan& one = plan.pools.back();
     for (const Frontend& frontend : wanted.frontends)

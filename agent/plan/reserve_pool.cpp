@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/model/ready.h"
 #include "agent/plan/diff.h"
 #include "agent/plan/reserve.h"
 
@@ -25,7 +26,7 @@ const PoolRecord* record_of(const Pool& pool, const Service& now, const ServiceR
   const auto goes = records.find(key_of(other));
   if (goes == records.end()) return nullptr;
   const Pool* stays = counterpart(&now, other);
-  if (stays && programmed(*stays)) return nullptr;
+  if (stays && is_programmed(*stays)) return nullptr;
   std::vector<hf_frontend_key> taken;
   for (const Frontend& one : pool.frontends) taken.push_back(abi_key(one, pool.protocol));
   const auto takes = [&](const hf_frontend_key& address) {

@@ -3,6 +3,7 @@
 // a row here, and a row of the table in docs/services.md.
 #include <fmt/format.h>
 
+#include "agent/model/ready.h"
 #include "agent/sources/kubernetes/reader.h"
 
 namespace holdfast::kubernetes {
@@ -49,7 +50,7 @@ void protocols(const Reader& reader, const Value& spec, const ServiceObject& ser
   std::string ports;
   std::size_t count = 0;
   for (const ServicePort& port : service.ports) {
-    if (port.protocol == Protocol::tcp) continue;
+    if (is_served(port.protocol)) continue;
     if (++count > kNamed) continue;
     ports += fmt::format("{}{}/{}", ports.empty() ? "" : ", ", port.port, to_string(port.protocol));
   }

@@ -5,19 +5,12 @@
 
 #include <algorithm>
 
+#include "agent/model/ready.h"
+
 namespace holdfast::kubernetes {
 namespace {
 
 constexpr std::string_view kTriggerTime = "endpoints.kubernetes.io/last-change-trigger-time";
-
-bool any_ready(const Service& service) {
-  for (const Pool& pool : service.pools) {
-    for (const Endpoint& endpoint : pool.endpoints) {
-      if (endpoint.ready && !endpoint.terminating) return true;
-    }
-  }
-  return false;
-}
 
 std::string object_of(Kind kind, const ServiceKey& name) {
   return std::string(row_of(kind).name) + " " + (kind == Kind::node ? name.name : name.to_string());
@@ -233,7 +226,7 @@ void Store::correct_absent(Kind kind, const ServiceKey& name) {
 std::vector<EndpointAddress> Store::explained(const ServiceKey& key, const Service& before,
                                               const ServicePtr& after) {
   const Explanation& seen = explanations_[key];
-  const bool ready = after && any_ready(*after);
+  const bool ready = after && has_ready(*after);
   std::set<EndpointAddress>& waiting = waiting_[key];
   std::vector<EndpointAddress> result;
   for (const Pool& pool : before.pools) {
