@@ -8,6 +8,7 @@
 #include "agent/cli/commands.h"
 #include "agent/cli/views.h"
 #include "agent/model/ready.h"
+#include "agent/plan/words.h"
 
 namespace {
 
@@ -56,7 +57,7 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 
-std::optional<hf_frontend_key> parse_address(const std::string& text, Protocol protocol) {
+std::optional<Frontend> parse_address(const std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos) return std::nullopt;
   std::string host = text.substr(0, colon);
@@ -68,11 +69,7 @@ std::optional<hf_frontend_key> parse_address(const std::string& text, Protocol p
       std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
   if (!address || error != std::errc() || end != text.data() + text.size() || port == 0)
     return std::nullopt;
-  hf_frontend_key key{};
-  key.addr = address->to_abi();
-  key.port = net_port(port);
-  key.protocol = static_cast<__u8>(protocol);
-  return key;
+  return Frontend{*address, port};
 }
 
 std::string reason_of(__u32 counter) {
@@ -87,10 +84,9 @@ std::string reason_of(__u32 counter) {
   }
 }
 
-// The program that would look `key` up, if it is known not to be attached; "".
-std::string detached_program(const std::vector<ProgramStatus>& programs,
-                             const hf_frontend_key& key) {
-  const char* name = IpAddress::from_abi(key.addr).is_v4() ? "hf_connect4" : "hf_connect6";
+// The program that would look `dialled` up, if it is known not to be attached; "".
+std::string detached_program(const std::vector<ProgramStatus>& programs, const IpAddress& dialled) {
+  const char* name = dialled.is_v4() ? "hf_connect4" : "hf_connect6";
   for (const ProgramStatus& program : programs) {
     if (program.name == name && !program.attached) return name;
   }
@@ -121,8 +117,8 @@ void describe(const Env& env, const Options& options, const object& answer) {
 
 int explain(const Env& env, const Options& options) {
   const auto protocol = parse_protocol(options.protocol).value_or(Protocol::tcp);
-  const auto key = parse_address(options.arguments.at(0), protocol);
-  if (!key) {
+  const auto dialled = parse_address(options.arguments.at(0));
+  if (!dialled) {
     return report_usage(
         env, options,
         "expected ADDRESS:PORT or [ADDRESS]:PORT, not '" + options.arguments[0] + "'");
@@ -130,10 +126,11 @@ int explain(const Env& env, const Options& options) {
   const auto maps = env.open_maps(options.config.bpffs);
   if (!maps) return report(env, options, maps.error());
   hf_decision decision{};
-  hf_lookup(&maps->image, &*key, &decision);
+  const hf_frontend_key key = frontend_key(*dialled, protocol);
+  hf_lookup(&maps->image, &key, &decision);
   std::string reason = reason_of(decision.counter);
   if (!is_served(protocol)) reason = reason_of(HF_COUNT_OTHER_PROTOCOL);
-  const std::string detached = detached_program(maps->programs, *key);
+  const std::string detached = detached_program(maps->programs, dialled->address);
   if (!detached.empty()) {
     reason = detached + " is not attached, so that no connect is looked up; once it is: " + reason;
     decision.verdict = HF_VERDICT_PASS;
@@ -149,9 +146,8 @@ int explain(const Env& env, const Options& options) {
       if (decision.pool == 0 || pool.id != decision.pool) continue;
       answer["service"] = service.key.to_string();
       for (const Frontend& one : pool.pool.frontends) {
-        const bool dialled =
-            one.address == IpAddress::from_abi(key->addr) && one.port == host_port(key->port);
-        if (dialled) answer["frontend"] = frontend_row(one, pool.pool.protocol);
+        if (one.address == dialled->address && one.port == dialled->port)
+          answer["frontend"] = frontend_row(one, pool.pool.protocol);
       }
       for (const EndpointView& one : pool.endpoints) {
         // A member's state does not tell: a held one may be listed without being picked.

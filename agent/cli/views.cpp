@@ -7,6 +7,7 @@
 #include <map>
 
 #include "agent/model/ready.h"
+#include "agent/plan/words.h"
 
 namespace holdfast::cli {
 
@@ -119,8 +120,7 @@ array map_rows(const MapsView& maps) {
   const Image& image = maps.image;
   const Capacity& room = maps.capacity;
   std::uint64_t slots = 0;
-  for (const hf_pool& pool : image.pools)
-    slots += hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
+  for (const hf_pool& pool : image.pools) slots += words_of(pool).length();
   const auto row = [&maps](const char* name, std::uint64_t used, std::uint64_t capacity) {
     return object{{"name", name}, {"used", used}, {"capacity", capacity}, {"set", maps.set}};
   };
@@ -151,13 +151,13 @@ array dump_frontends(const Image& image) {
     return std::memcmp(&a.first, &b.first, sizeof a.first) < 0;
   });
   for (const auto& [key, word] : sorted) {
-    rows.push_back(
-        object{{"address", IpAddress::from_abi(key.addr).to_string()},
-               {"port", host_port(key.port)},
-               {"protocol", holdfast::to_string(static_cast<Protocol>(key.protocol))},
-               {"pool", hf_frontend_pool(word)},
-               {"kind", holdfast::to_string(static_cast<FrontendKind>(hf_frontend_kind_of(word)))},
-               {"host_scope", (word & HF_FRONTEND_HOST_SCOPE) != 0}});
+    const Frontend frontend = frontend_of(key, word);
+    rows.push_back(object{{"address", frontend.address.to_string()},
+                          {"port", frontend.port},
+                          {"protocol", holdfast::to_string(protocol_of(key))},
+                          {"pool", hf_frontend_pool(word)},
+                          {"kind", holdfast::to_string(frontend.kind)},
+                          {"host_scope", frontend.host_scope}});
   }
   return rows;
 }
@@ -167,12 +167,13 @@ array dump_pools(const Image& image) {
   for (std::size_t id = 1; id < image.pools.size(); ++id) {
     const hf_pool& pool = image.pools[id];
     if (pool.word == 0) continue;
+    const PoolWords words = words_of(pool);
     rows.push_back(object{{"id", id},
-                          {"first_slot", hf_pool_first(pool.word)},
-                          {"count", hf_pool_count(pool.word)},
-                          {"generation", hf_pool_generation(pool.word)},
-                          {"service", hf_policy_service(pool.policy)},
-                          {"tail", hf_policy_tail(pool.policy)}});
+                          {"first_slot", words.first},
+                          {"count", words.selectable},
+                          {"generation", words.generation},
+                          {"service", words.service},
+                          {"tail", words.tail}});
   }
   return rows;
 }
@@ -190,10 +191,11 @@ array dump_endpoints(const Image& image) {
   for (std::size_t id = 1; id < image.endpoints.size(); ++id) {
     const hf_endpoint& endpoint = image.endpoints[id];
     if (endpoint.incarnation == 0) continue;
+    const EndpointKey key = key_of(endpoint, {});
     const hf_endpoint_stats stats = id < image.stats.size() ? image.stats[id] : hf_endpoint_stats{};
     rows.push_back(object{{"id", id},
-                          {"address", IpAddress::from_abi(endpoint.addr).to_string()},
-                          {"port", host_port(endpoint.port)},
+                          {"address", key.address.to_string()},
+                          {"port", key.port},
                           {"incarnation", endpoint.incarnation},
                           {"connects", stats.connects},
                           {"closes", stats.closes},

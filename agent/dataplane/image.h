@@ -86,7 +86,6 @@ std::vector<hf_endpoint_stats> begin_stats(const Image& before);
 // repeatable after a crash, where an addition would count twice. Ids that are free have none.
 void carry_stats(const Image& before, Image& after);
 
-// hf_endpoint.flags: the protocol in the low byte.
 namespace op {
 struct PutString {
   std::uint32_t cell = 0;

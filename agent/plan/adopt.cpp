@@ -79,9 +79,10 @@ class Adoption {
     if (pool.word == 0) return {};
     PoolRecord record;
     record.id = id;
-    record.first = hf_pool_first(pool.word);
-    record.length = hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
-    record.generation = hf_pool_generation(pool.word);
+    const PoolWords words = words_of(pool);
+    record.first = words.first;
+    record.length = words.length();
+    record.generation = words.generation;
     if (record.length == 0) record.first = 0;
     const std::size_t end = std::size_t{record.first} + record.length;
     if (!state_.slots.reserve(record.first, record.length)) {
@@ -93,8 +94,7 @@ class Adoption {
     adopt_text(name.port_name);
     if (auto adopted = adopt_members(record); !adopted) return adopted;
     const auto owner = service_by_id_.find(name.service);
-    const PoolKey key{host_port(name.port), static_cast<Protocol>(name.protocol), name.family,
-                      static_cast<TrafficPolicy>(name.traffic)};
+    const PoolKey key = key_of(pool_of(name));
     if (owner == service_by_id_.end() || state_.services[owner->second].pools.contains(key)) {
       state_.stray_pools.push_back(std::move(record));
       return {};

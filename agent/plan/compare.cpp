@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agent/plan/inspect.h"
+#include "agent/plan/words.h"
 
 namespace holdfast {
 namespace {
@@ -21,21 +22,22 @@ bool same(const T& a, const T& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
 }
 
-std::string text(const hf_frontend_key& key) {
-  return format_host_port(IpAddress::from_abi(key.addr), host_port(key.port)) + "/" +
-         std::string(to_string(static_cast<Protocol>(key.protocol)));
+std::string text(const hf_frontend_key& key, std::uint32_t word) {
+  const Frontend frontend = frontend_of(key, word);
+  return format_host_port(frontend.address, frontend.port) + "/" +
+         std::string(to_string(protocol_of(key)));
 }
 
 std::string text(const hf_pool& pool) {
   if (pool.word == 0) return "none";
-  return fmt::format("slots {}+{} generation {}", hf_pool_first(pool.word),
-                     hf_pool_count(pool.word), hf_pool_generation(pool.word));
+  const PoolWords words = words_of(pool);
+  return fmt::format("slots {}+{} generation {}", words.first, words.selectable, words.generation);
 }
 
 std::string text(const hf_endpoint& endpoint) {
   if (endpoint.incarnation == 0) return "none";
-  return fmt::format("{} incarnation {}",
-                     format_host_port(IpAddress::from_abi(endpoint.addr), host_port(endpoint.port)),
+  const EndpointKey key = key_of(endpoint, {});
+  return fmt::format("{} incarnation {}", format_host_port(key.address, key.port),
                      endpoint.incarnation);
 }
 
@@ -114,8 +116,8 @@ struct Walk {
     for (std::uint32_t id = 1; id < desired.pools.size(); ++id) {
       const hf_pool& pool = desired.pools[id];
       if (pool.word == 0) continue;
-      const std::uint32_t first = hf_pool_first(pool.word);
-      const std::uint32_t length = hf_pool_count(pool.word) + hf_policy_tail(pool.policy);
+      const PoolWords words = words_of(pool);
+      const std::uint32_t first = words.first, length = words.length();
       std::size_t wrong = 0;
       for (std::uint32_t slot = first; slot < first + length; ++slot) {
         wrong += at(desired.slots, slot) != at(actual.slots, slot);
@@ -185,7 +187,7 @@ struct Walk {
       const auto have = actual.frontends.find(key);
       if (have != actual.frontends.end() && have->second == word) continue;
       const bool missing = have == actual.frontends.end();
-      differ("frontends", text(key), pool_text(desired, hf_frontend_pool(word)),
+      differ("frontends", text(key, word), pool_text(desired, hf_frontend_pool(word)),
              missing ? "none" : pool_text(actual, hf_frontend_pool(have->second)));
       if (missing) {
         inserts.emplace_back(op::InsertFrontend{key, word});
@@ -195,7 +197,7 @@ struct Walk {
     }
     for (const auto& [key, word] : actual.frontends) {
       if (desired.frontends.contains(key)) continue;
-      differ("frontends", text(key), "none", pool_text(actual, hf_frontend_pool(word)));
+      differ("frontends", text(key, word), "none", pool_text(actual, hf_frontend_pool(word)));
       deletes.emplace_back(op::DeleteFrontend{key});
     }
   }

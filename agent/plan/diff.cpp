@@ -4,21 +4,7 @@
 #include <algorithm>
 
 namespace holdfast {
-
-hf_frontend_key abi_key(const Frontend& frontend, Protocol protocol) {
-  hf_frontend_key key{};
-  key.addr = frontend.address.to_abi();
-  key.port = net_port(frontend.port);
-  key.protocol = static_cast<__u8>(protocol);
-  return key;
-}
-
 namespace {
-
-std::uint32_t word_of(const Frontend& frontend, std::uint32_t pool) {
-  return hf_frontend_word(pool, static_cast<std::uint32_t>(frontend.kind),
-                          frontend.host_scope ? HF_FRONTEND_HOST_SCOPE : 0);
-}
 
 FrontendMap wanted_frontends(std::vector<ServicePlan>& plans) {
   FrontendMap wanted;
@@ -26,9 +12,9 @@ FrontendMap wanted_frontends(std::vector<ServicePlan>& plans) {
     for (PoolPlan& pool : service.pools) {
       pool.record.frontends.clear();
       for (const Frontend& frontend : pool.pool->frontends) {
-        const hf_frontend_key key = abi_key(frontend, pool.pool->protocol);
+        const hf_frontend_key key = frontend_key(frontend, pool.pool->protocol);
         pool.record.frontends.push_back(key);
-        wanted[key] = word_of(frontend, pool.record.id);
+        wanted[key] = frontend_word(frontend, pool.record.id);
       }
     }
   }
@@ -71,8 +57,8 @@ void pool_ops(const Planner::State& state, const PoolPlan& pool, Sections& secti
   // Where the address of a pool that empties moves to another, a look-up may still stand before the
   // old pool: it finds endpoints there until the address has moved, and is not refused.
   const bool empties = id < state.shadow.pools.size() &&
-                       hf_pool_count(state.shadow.pools[id].word) != 0 &&
-                       hf_pool_count(pool.value.word) == 0;
+                       words_of(state.shadow.pools[id]).selectable != 0 &&
+                       words_of(pool.value).selectable == 0;
   (empties ? sections.emptied : sections.pools).emplace_back(op::StorePool{id, pool.value});
 }
 

@@ -6,8 +6,6 @@
 
 namespace holdfast {
 
-hf_frontend_key abi_key(const Frontend& frontend, Protocol protocol);
-
 // Inserts, in-place updates, deletes. What a service loses to another of the same generation moves
 // by one in-place update: at no moment is the address unknown.
 void frontend_ops(const Planner::State& state, std::vector<ServicePlan>& plans, Sections& sections);

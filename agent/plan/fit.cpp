@@ -38,7 +38,7 @@ class Reduction {
  private:
   std::vector<std::uint32_t> members(const PoolRecord& before, bool selectable) const {
     PoolRecord range = before;
-    if (selectable) range.length = hf_pool_count(state_.shadow.pools[before.id].word);
+    if (selectable) range.length = words_of(state_.shadow.pools[before.id]).selectable;
     return members_of(state_.shadow, range);
   }
 
@@ -55,7 +55,7 @@ class Reduction {
   Pool reduce(const Pool& now, const PoolRecord& before, Form form) {
     Pool pool = now;
     std::erase_if(pool.frontends, [&](const Frontend& one) {
-      return !state_.shadow.frontends.contains(abi_key(one, now.protocol));
+      return !state_.shadow.frontends.contains(frontend_key(one, now.protocol));
     });
     const auto has = members(before, form == Form::picked);
     const std::vector<bool> wanted = picked(now);

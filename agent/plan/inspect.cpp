@@ -4,19 +4,20 @@
 #include <algorithm>
 #include <map>
 
+#include "agent/plan/words.h"
+
 namespace holdfast {
 
 Endpoint endpoint_of(const Image& image, std::uint32_t id) {
-  const hf_endpoint& value = image.endpoints[id];
+  const bool named = id < image.endpoint_names.size();
+  const hf_endpoint_name name = named ? image.endpoint_names[id] : hf_endpoint_name{};
+  const EndpointKey key = key_of(image.endpoints[id], name);
   Endpoint endpoint;
-  endpoint.address = IpAddress::from_abi(value.addr);
-  endpoint.port = host_port(value.port);
-  if (id < image.endpoint_names.size()) {
-    const hf_endpoint_name& name = image.endpoint_names[id];
-    std::copy(std::begin(name.identity), std::end(name.identity), endpoint.identity.bytes.begin());
-    endpoint.node = Text(image.text(name.node));
-    endpoint.zone = Text(image.text(name.zone));
-  }
+  endpoint.address = key.address;
+  endpoint.port = key.port;
+  endpoint.identity = key.identity;
+  endpoint.node = Text(image.text(name.node));
+  endpoint.zone = Text(image.text(name.zone));
   return endpoint;
 }
 
@@ -33,14 +34,9 @@ std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, s
     if (view.slots++ != 0) continue;
     view.id = id;
     view.protocol = protocol;
-    view.state = static_cast<hf_member_state>(info >> HF_SLOT_STATE_SHIFT & 7);
+    view.state = state_of(info);
     view.endpoint = endpoint_of(image, id);
-    view.endpoint.weight = info & HF_SLOT_WEIGHT_MASK;
-    view.endpoint.ready = info & HF_SLOT_READY;
-    view.endpoint.serving = info & HF_SLOT_SERVING;
-    view.endpoint.terminating = info & HF_SLOT_TERMINATING;
-    view.endpoint.held = view.state == HF_MEMBER_HELD;
-    view.endpoint.doubted = info & HF_SLOT_DOUBTED;
+    set_conditions(view.endpoint, info);
     view.picked = slot < pool.first_slot + pool.selectable;
   }
   std::vector<EndpointView> result;
@@ -53,22 +49,18 @@ std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, s
   return result;
 }
 
-PoolView pool_of(const Image& image, std::uint32_t id) {
+PoolView view_of(const Image& image, std::uint32_t id) {
   const hf_pool_name& name = image.pool_names[id];
-  const hf_pool& words = image.pools[id];
+  const PoolWords words = words_of(image.pools[id]);
   PoolView view;
   view.id = id;
-  view.first_slot = hf_pool_first(words.word);
-  view.selectable = hf_pool_count(words.word);
-  view.generation = static_cast<std::uint16_t>(hf_pool_generation(words.word));
-  view.no_endpoints = static_cast<hf_no_endpoints>(hf_policy_empty(words.policy));
+  view.first_slot = words.first;
+  view.selectable = words.selectable;
+  view.generation = static_cast<std::uint16_t>(words.generation);
+  view.no_endpoints = words.no_endpoints;
+  view.pool = pool_of(name);
   view.pool.port_name = image.text(name.port_name);
-  view.pool.service_port = host_port(name.port);
-  view.pool.protocol = static_cast<Protocol>(name.protocol);
-  view.pool.family = name.family;
-  view.pool.traffic = static_cast<TrafficPolicy>(name.traffic);
-  view.endpoints =
-      members_of(image, view, view.selectable + hf_policy_tail(words.policy), view.pool.protocol);
+  view.endpoints = members_of(image, view, words.length(), view.pool.protocol);
   return view;
 }
 
@@ -82,10 +74,7 @@ std::string failure_text(std::uint32_t failure) {
 std::vector<ServiceView> services_of(const Image& image) {
   std::map<std::uint32_t, std::vector<Frontend>> frontends;  // by pool
   for (const auto& [key, word] : image.frontends) {
-    frontends[hf_frontend_pool(word)].push_back(
-        {IpAddress::from_abi(key.addr), host_port(key.port),
-         static_cast<FrontendKind>(hf_frontend_kind_of(word)),
-         (word & HF_FRONTEND_HOST_SCOPE) != 0});
+    frontends[hf_frontend_pool(word)].push_back(frontend_of(key, word));
   }
   std::map<std::uint32_t, ServiceView> services;  // by id
   const std::size_t pools = std::min(image.pools.size(), image.pool_names.size());
@@ -100,7 +89,7 @@ std::vector<ServiceView> services_of(const Image& image) {
     view.key = {image.text(name.name_space), image.text(name.name)};
     view.source = image.text(name.source);
     view.generation = name.generation;
-    PoolView pool = pool_of(image, id);
+    PoolView pool = view_of(image, id);
     pool.pool.frontends = std::move(frontends[id]);
     std::sort(pool.pool.frontends.begin(), pool.pool.frontends.end());
     view.pools.push_back(std::move(pool));
@@ -158,7 +147,7 @@ std::vector<EndpointTotals> endpoints_of(const Image& image) {
     EndpointTotals total = totals[id];
     total.id = id;
     total.endpoint = endpoint_of(image, id);
-    total.protocol = static_cast<Protocol>(value.flags & 0xff);
+    total.protocol = key_of(value, {}).protocol;
     if (total.services.empty()) total.state = HF_MEMBER_DRAINING;
     if (id < image.endpoint_names.size()) {
       // Beyond the end: zero, as all counters are in a new set.

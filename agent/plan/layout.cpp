@@ -5,18 +5,10 @@
 #include <numeric>
 
 #include "agent/model/picked.h"
+#include "agent/plan/words.h"
 
 namespace holdfast {
 namespace {
-
-std::uint32_t info_of(const Endpoint& endpoint, hf_member_state state) {
-  std::uint32_t info = endpoint.weight & HF_SLOT_WEIGHT_MASK;
-  if (endpoint.ready) info |= HF_SLOT_READY;
-  if (endpoint.serving) info |= HF_SLOT_SERVING;
-  if (endpoint.terminating) info |= HF_SLOT_TERMINATING;
-  if (endpoint.doubted) info |= HF_SLOT_DOUBTED;
-  return info | static_cast<std::uint32_t>(state) << HF_SLOT_STATE_SHIFT;
-}
 
 hf_member_state state_of(const Endpoint& endpoint, bool picked) {
   if (endpoint.held) return HF_MEMBER_HELD;
@@ -65,12 +57,12 @@ SlotLayout lay_out(const Pool& pool, Precision precision) {
     const Endpoint& endpoint = endpoints[chosen[one]];
     layout.members.insert(layout.members.end(), slots[one], chosen[one]);
     layout.infos.insert(layout.infos.end(), slots[one],
-                        info_of(endpoint, state_of(endpoint, true)));
+                        slot_info(endpoint, state_of(endpoint, true)));
   }
   layout.selectable = static_cast<std::uint32_t>(layout.members.size());
   for (const std::uint32_t index : rest) {
     layout.members.push_back(index);
-    layout.infos.push_back(info_of(endpoints[index], state_of(endpoints[index], false)));
+    layout.infos.push_back(slot_info(endpoints[index], state_of(endpoints[index], false)));
   }
   return layout;
 }

@@ -20,17 +20,6 @@ std::size_t EndpointKeyHash::operator()(const EndpointKey& key) const {
   return FrontendKeyHash{}(flat) ^ identity;
 }
 
-EndpointKey key_of(const Endpoint& endpoint, Protocol protocol) {
-  return {endpoint.address, endpoint.port, protocol, endpoint.identity};
-}
-
-EndpointKey key_of(const hf_endpoint& endpoint, const hf_endpoint_name& name) {
-  Identity identity;
-  std::copy(std::begin(name.identity), std::end(name.identity), identity.bytes.begin());
-  return {IpAddress::from_abi(endpoint.addr), host_port(endpoint.port),
-          static_cast<Protocol>(endpoint.flags & 0xff), identity};
-}
-
 PoolKey key_of(const Pool& pool) {
   return pool.key();
 }

@@ -12,23 +12,13 @@
 #include "agent/plan/layout.h"
 #include "agent/plan/planner.h"
 #include "agent/plan/strings.h"
+#include "agent/plan/words.h"
 
 namespace holdfast {
 
-// What makes an endpoint the same one: another identity at the same address is another endpoint.
-struct EndpointKey {
-  IpAddress address;
-  std::uint16_t port = 0;
-  Protocol protocol = Protocol::tcp;
-  Identity identity;
-
-  bool operator==(const EndpointKey&) const = default;
-};
 struct EndpointKeyHash {
   std::size_t operator()(const EndpointKey& key) const;
 };
-EndpointKey key_of(const Endpoint& endpoint, Protocol protocol);
-EndpointKey key_of(const hf_endpoint& endpoint, const hf_endpoint_name& name);
 
 // Port, protocol, family.
 using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t, TrafficPolicy>;

@@ -83,7 +83,7 @@ ServicePlan Reservation::service(const CatalogChange& change, std::uint64_t gene
     plan.pools.push_back(pool(wanted, plan));
     const PoolPlan& one = plan.pools.back();
     for (const Frontend& frontend : wanted.frontends)
-      inserts_ += !state_.shadow.frontends.contains(abi_key(frontend, wanted.protocol));
+      inserts_ += !state_.shadow.frontends.contains(frontend_key(frontend, wanted.protocol));
     plan.changed =
         plan.changed || one.changed || !same(one.name, state_.shadow.pool_names[one.record.id]);
   }

@@ -49,7 +49,7 @@ class Reservation {
   bool too_many(const PoolPlan& plan);
   bool stays(const PoolPlan& plan) const;
   std::uint32_t endpoint(const Endpoint& endpoint, Protocol protocol);
-  std::uint32_t new_endpoint(const Endpoint& endpoint, Protocol protocol);
+  std::uint32_t new_endpoint(const Endpoint& endpoint, const EndpointKey& key);
   void rename(std::uint32_t id, const Endpoint& endpoint);
   EndpointUse& use(std::uint32_t id);
   std::uint32_t id(RangeAllocator& ids, std::uint32_t& lacking);

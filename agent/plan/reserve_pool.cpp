@@ -28,7 +28,7 @@ const PoolRecord* record_of(const Pool& pool, const Service& now, const ServiceR
   const Pool* stays = counterpart(&now, other);
   if (stays && is_programmed(*stays)) return nullptr;
   std::vector<hf_frontend_key> taken;
-  for (const Frontend& one : pool.frontends) taken.push_back(abi_key(one, pool.protocol));
+  for (const Frontend& one : pool.frontends) taken.push_back(frontend_key(one, pool.protocol));
   const auto takes = [&](const hf_frontend_key& address) {
     return std::any_of(taken.begin(), taken.end(), [&](const hf_frontend_key& one) {
       return FrontendKeyEqual{}(one, address);
@@ -50,31 +50,26 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   } else {
     plan.record.id = id(state_.pool_ids, lacking_.pools);
   }
-  plan.name.service = service.id;
-  plan.name.port = net_port(pool.service_port);
-  plan.name.protocol = static_cast<__u8>(pool.protocol);
-  plan.name.family = pool.family;
+  plan.name = pool_name(pool, service.id);
   plan.name.port_name = text(pool.port_name);
-  plan.name.traffic = static_cast<__u32>(pool.traffic);
   plan.ids.reserve(pool.endpoints.size());
   for (const Endpoint& one : pool.endpoints) plan.ids.push_back(endpoint(one, pool.protocol));
   place(plan);
   refer(plan);
 
-  const auto empty = service.change->now->policy.no_endpoints;
-  const auto tail = static_cast<std::uint32_t>(plan.layout.members.size()) - plan.layout.selectable;
-  const auto value = [&](std::uint32_t generation) {
-    hf_pool words{};
-    words.word = hf_pool_word(plan.record.first, plan.layout.selectable, generation);
-    words.policy = hf_pool_policy(service.id, HF_SELECT_RANDOM, empty, 0, tail, generation);
-    return words;
-  };
-  plan.value = value(plan.record.generation);
+  PoolWords words;
+  words.service = service.id;
+  words.first = plan.record.first;
+  words.selectable = plan.layout.selectable;
+  words.tail = static_cast<std::uint32_t>(plan.layout.members.size()) - plan.layout.selectable;
+  words.generation = plan.record.generation;
+  words.no_endpoints = service.change->now->policy.no_endpoints;
+  plan.value = pool_value(words);
   plan.changed = plan.moved || !before || !same(plan.value, state_.shadow.pools[plan.record.id]);
   if (plan.changed) {
     // Never 0: a live pool's word is not the zero word, also when the pool is empty.
-    plan.record.generation = plan.record.generation % 0xffff + 1;
-    plan.value = value(plan.record.generation);
+    words.generation = plan.record.generation = plan.record.generation % 0xffff + 1;
+    plan.value = pool_value(words);
   }
   return plan;
 }
@@ -134,7 +129,7 @@ bool Reservation::give_range(PoolPlan& plan) {
 bool Reservation::write_over(PoolPlan& plan) {
   SlotLayout& layout = plan.layout;
   const std::uint32_t count =
-      plan.record.generation ? hf_pool_count(state_.shadow.pools[plan.record.id].word) : 0;
+      plan.record.generation ? words_of(state_.shadow.pools[plan.record.id]).selectable : 0;
   const std::uint32_t picks = layout.selectable;
   if (picks == 0 || picks > count || layout.members.size() != picks) return false;
   const auto in_use = state_.shadow.slots.begin() + plan.record.first;
@@ -170,7 +165,7 @@ std::uint32_t Reservation::endpoint(const Endpoint& endpoint, Protocol protocol)
   const auto [known, fresh] = state_.endpoint_by_key.try_emplace(key_of(endpoint, protocol), 0);
   if (fresh) {
     keys_.push_back(&known->first);
-    known->second = new_endpoint(endpoint, protocol);
+    known->second = new_endpoint(endpoint, known->first);
   }
   const std::uint32_t given = known->second;
   // Pools may differ about the node of what they share: the first of a plan is believed.
@@ -183,21 +178,14 @@ std::uint32_t Reservation::endpoint(const Endpoint& endpoint, Protocol protocol)
   return given;
 }
 
-std::uint32_t Reservation::new_endpoint(const Endpoint& endpoint, Protocol protocol) {
+std::uint32_t Reservation::new_endpoint(const Endpoint& endpoint, const EndpointKey& key) {
   const std::uint32_t given = id(state_.endpoint_ids, lacking_.endpoints);
   const auto& names = state_.shadow.endpoint_names;
-  hf_endpoint value{};
-  value.addr = endpoint.address.to_abi();
-  value.port = net_port(endpoint.port);
-  value.flags = static_cast<__u16>(protocol);
-  value.incarnation = (given < names.size() ? names[given].incarnation : 0) + 1;
-  if (value.incarnation == 0) value.incarnation = 1;
-  hf_endpoint_name name{};
-  std::copy(endpoint.identity.bytes.begin(), endpoint.identity.bytes.end(),
-            std::begin(name.identity));
+  std::uint32_t incarnation = (given < names.size() ? names[given].incarnation : 0) + 1;
+  if (incarnation == 0) incarnation = 1;
+  hf_endpoint_name name = endpoint_name(key, incarnation);
   name.node = text(endpoint.node);
   name.zone = text(endpoint.zone);
-  name.incarnation = value.incarnation;
   if (const auto resting = state_.resting.find(given); resting != state_.resting.end()) {
     const hf_endpoint_stats& stats = resting->second;
     name.base_connects = stats.connects;
@@ -206,7 +194,7 @@ std::uint32_t Reservation::new_endpoint(const Endpoint& endpoint, Protocol proto
     name.base_failures = stats.failures;
     name.base_abandoned = stats.abandoned;
   }
-  sections_.names.emplace_back(op::PutEndpoint{given, value, name});
+  sections_.names.emplace_back(op::PutEndpoint{given, endpoint_value(key, incarnation), name});
   return given;
 }
 
