@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstring>
+
 namespace holdfast {
 namespace {
 
@@ -148,6 +150,14 @@ RC_GTEST_PROP(Parse, AnswersAnyText, (const std::string& text)) {
   if (const auto address = IpAddress::parse(text)) {
     RC_ASSERT(IpAddress::parse(address->to_string()) == address);
   }
+}
+
+TEST(Ports, HaveTheirHighByteFirstInNetworkOrder) {
+  const std::uint16_t port = net_port(0x1f90);
+  std::array<std::uint8_t, 2> bytes{};
+  std::memcpy(bytes.data(), &port, sizeof port);
+  EXPECT_EQ(bytes, (std::array<std::uint8_t, 2>{0x1f, 0x90}));
+  EXPECT_EQ(host_port(port), 0x1f90);
 }
 
 TEST(Protocols, HaveTheNamesOfKubernetes) {
