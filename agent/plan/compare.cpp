@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agent/plan/inspect.h"
+#include "agent/plan/order.h"
 #include "agent/plan/words.h"
 
 namespace holdfast {
@@ -241,13 +242,17 @@ struct Walk {
 
   Diff mend() {
     Diff diff;
-    for (Ops* ops : {&texts, &names, &endpoints, &slots, &pools, &inserts, &updates, &deletes,
-                     &zeroed, &retired, &meta}) {
-      std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
-      const bool unpublished =
-          ops == &pools || ops == &updates || ops == &deletes || ops == &zeroed || ops == &retired;
-      if (unpublished && !ops->empty()) diff.ops.emplace_back(op::Grace{});
-    }
+    append(diff.ops, {{&texts},
+                      {&names},
+                      {&endpoints},
+                      {&slots},
+                      {&pools, !pools.empty()},
+                      {&inserts},
+                      {&updates, !updates.empty()},
+                      {&deletes, !deletes.empty()},
+                      {&zeroed, !zeroed.empty()},
+                      {&retired, !retired.empty()},
+                      {&meta}});
     return diff;
   }
 };

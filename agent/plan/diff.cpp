@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "agent/plan/order.h"
+
 namespace holdfast {
 namespace {
 
@@ -123,22 +125,16 @@ Diff assemble(Sections& sections, std::uint64_t generation) {
   const bool empties = moved && !sections.emptied.empty();
   const bool unpublished = moved || !sections.deletes.empty() || !sections.released_slots.empty() ||
                            !sections.released_pools.empty();
-  std::vector<Op>* const following[] = {&sections.slots,   &sections.pools,   &sections.inserts,
-                                        &sections.updates, &sections.emptied, &sections.deletes,
-                                        &sections.zeroed,  &sections.cleared};
   diff.ops = std::move(sections.names);
-  std::size_t count = diff.ops.size() + 4;
-  for (const auto* ops : following) count += ops->size();
-  diff.ops.reserve(count);
-  for (auto* ops : following) {
-    std::move(ops->begin(), ops->end(), std::back_inserter(diff.ops));
-    if (ops == &sections.deletes) diff.switched = diff.ops.size();
-    const bool grace = (ops == &sections.updates && empties) ||
-                       (ops == &sections.deletes && unpublished) ||
-                       (ops == &sections.zeroed && !ops->empty());
-    if (grace) diff.ops.emplace_back(op::Grace{});
-    *ops = {};
-  }
+  append(diff.ops, {{&sections.slots},
+                    {&sections.pools},
+                    {&sections.inserts},
+                    {&sections.updates, empties},
+                    {&sections.emptied},
+                    {&sections.deletes}});
+  diff.switched = diff.ops.size();
+  if (unpublished) diff.ops.emplace_back(op::Grace{});
+  append(diff.ops, {{&sections.zeroed, !sections.zeroed.empty()}, {&sections.cleared}});
   diff.ops.emplace_back(op::PutMeta{1, generation});
   return diff;
 }
