@@ -63,11 +63,18 @@ def inside(netns):
                 raise OSError(ctypes.get_errno(), "setns back")
 
 
+given_ports = set()
+
+
 def free_port(netns=None):
-    """Below the range from which the kernel gives out ports, so that no connection takes it meanwhile."""
+    """Below the range from which the kernel gives out ports, so that no connection takes it meanwhile; none twice: whoever
+    was given it may not listen yet."""
     with inside(netns):
         while True:
             port = random.randrange(20000, 32000)
+            if port in given_ports:
+                continue
+            given_ports.add(port)
             with socket.socket() as one:
                 try:
                     one.bind(("127.0.0.1", port))
