@@ -18,6 +18,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/trial.h"
 #include "holdfast/abi/names.h"
 
 namespace holdfast {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,14 +13,7 @@
 
 namespace holdfast {
 
-// For tests: what happens between the steps of making and switching sets, and what to leave out so
-// that a test which finds nothing can be trusted.
-struct KernelTrial {
-  std::function<void(const std::string& step)> before_step;  // may end the process
-  bool connects_first = false;                               // links switched in the reverse order
-  bool no_cut = false;           // the stats of the old set are not carried over
-  bool no_netns_cookie = false;  // the kernel does not tell it (before 5.14)
-};
+struct KernelTrial;  // trial.h: for tests
 
 struct KernelOptions {
   std::string cgroup = "auto";         // a cgroup2 directory; auto: the root in the mount table

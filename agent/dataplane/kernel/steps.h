@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/trial.h"
 
 namespace holdfast::kernel {
 

@@ -14,6 +14,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/trial.h"
 #include "agent/reconcile/reconciler.h"
 #include "tests/kernel/bpf/lab.h"
 #include "tests/unit/builders.h"

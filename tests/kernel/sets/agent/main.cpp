@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/kernel/trial.h"
 #ifndef HOLDFAST_OTHER_LAYOUT
 #include "tests/kernel/sets/agent/content.h"
 #endif
