@@ -57,9 +57,10 @@ class Dataplane {
   // Performs the operations in order; stops at the first failure, and says which.
   virtual Result<> apply(const Diff& diff) = 0;
   virtual Result<hf_endpoint_stats> stats(std::uint32_t endpoint) = 0;
-  // How many sockets are connected to each, by walking all that are redirected (some 50 ns each),
-  // for up to HF_LIVE_MOST endpoints that no pool names any more. A grace period comes after the
-  // walk: a close that it did not see is in the stats that are read next, if it is counted at all.
+  // How many sockets are connected to each, by walking all that are redirected, in one system
+  // call for up to a million; for up to HF_LIVE_MOST endpoints that no pool names any more. A grace
+  // period comes after the walk: a close that it did not see is in the stats that are read next, if
+  // it is counted at all.
   virtual Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) = 0;
   virtual Result<std::vector<CounterValue>> counters() = 0;
   virtual std::vector<ProgramStatus> programs() = 0;

@@ -90,12 +90,18 @@ Early Planner::settle_early(const StatsOf& stats) {
 
 std::vector<EndpointHandle> Planner::lingering(std::size_t most) {
   State& state = *state_;
-  std::vector<EndpointHandle> result;
+  std::vector<std::uint32_t> ids;
   for (const std::uint32_t id : state.draining) {
-    if (result.size() < most && state.drained.contains(id))
-      result.push_back({id, state.shadow.endpoints[id].incarnation});
+    if (state.drained.contains(id)) ids.push_back(id);
   }
+  std::sort(ids.begin(), ids.end());
+  std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), state.turn), ids.end());
+  ids.resize(std::min(ids.size(), most));
+  if (!ids.empty()) state.turn = ids.back();
   state.drained = state.draining;
+  std::vector<EndpointHandle> result;
+  result.reserve(ids.size());
+  for (const std::uint32_t id : ids) result.push_back({id, state.shadow.endpoints[id].incarnation});
   return result;
 }
 

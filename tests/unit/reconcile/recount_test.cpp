@@ -104,6 +104,25 @@ TEST_F(Recount, OneThatServesAgainIsNotAskedFor) {
   EXPECT_EQ(id("10.1.0.1"), first_);
 }
 
+// More than are asked for at once, most of them connected: the others have their turn.
+TEST_F(Recount, ThoseThatAreConnectedKeepNobodyFromItsTurn) {
+  begin({64, 16, 40, 4096, 2000, 200});
+  std::vector<std::string> many;
+  for (int one = 0; one < 1500; ++one)
+    many.push_back("10.2." + std::to_string(one / 250) + "." + std::to_string(one % 250 + 1));
+  ASSERT_TRUE(say({song(many)}));
+  maps_->image().stats.resize(2000);
+  for (std::uint32_t one = 1; one <= 1500; ++one) maps_->image().stats[one].connects = 1;
+  ASSERT_TRUE(say({song({"10.1.0.1"})}));
+  for (std::uint32_t one = 1; one <= 200; ++one) {
+    maps_->lose_close(one);
+    maps_->lose_close(1500 - one);
+  }
+  minutes(4);
+  EXPECT_EQ(reconciler_->status().lost_closes, 400u);
+  EXPECT_EQ(draining(), 1100u);
+}
+
 TEST_F(Recount, AKernelThatCannotCountSaysSoAndDrainsOn) {
   maps_->old = true;
   ASSERT_TRUE(say({song({"10.1.0.2"})}));
