@@ -2,6 +2,7 @@
 // The daemon's answers: the routes of docs/admin-api.md.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 
 #include "agent/app/daemon.h"
@@ -159,26 +160,30 @@ admin::Response Daemon::decide_hold(const std::string& id, bool accept) {
   for (SourceState& source : sources_) {
     if (id == source.name) return decide_refusal(source, accept);
   }
-  std::size_t count = id == "all" ? decide_all(accept) : 0;
-  for (SourceState& source : sources_) {
-    for (const HoldName& hold : source.guard.hold_names()) {
-      if (id != hold.id) continue;
-      ++count;
-      log_decision(hold, accept);
-      if (accept) {
-        const auto admitted = source.guard.accept(hold.id, std::chrono::steady_clock::now());
-        if (!admitted) return problem(500, admitted.error().what);
-        carry(source, *admitted);
-      } else if (const auto rejected = source.guard.reject(hold.id); !rejected) {
-        return problem(500, rejected.error().what);
-      }
-    }
+  if (id == "all") {
+    const std::size_t count = decide_all(accept);
+    report_holds();
+    schedule_snapshot();
+    return json(boost::json::object{{"count", count}});
   }
-  report_holds();
-  schedule_snapshot();
-  if (id == "all") return json(boost::json::object{{"count", count}});
-  if (count == 0) return problem(404, fmt::format("no hold {}", id));
-  return json(boost::json::object{{"id", id}, {"state", word_of(accept)}});
+  for (SourceState& source : sources_) {
+    const auto names = source.guard.hold_names();
+    const auto hold = std::find_if(names.begin(), names.end(),
+                                   [&id](const HoldName& one) { return one.id == id; });
+    if (hold == names.end()) continue;
+    log_decision(*hold, accept);
+    if (accept) {
+      const auto admitted = source.guard.accept(id, std::chrono::steady_clock::now());
+      if (!admitted) return problem(500, admitted.error().what);
+      carry(source, *admitted);
+    } else if (const auto rejected = source.guard.reject(id); !rejected) {
+      return problem(500, rejected.error().what);
+    }
+    report_holds();
+    schedule_snapshot();
+    return json(boost::json::object{{"id", id}, {"state", word_of(accept)}});
+  }
+  return problem(404, fmt::format("no hold {}", id));
 }
 
 }  // namespace holdfast

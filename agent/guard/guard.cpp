@@ -374,29 +374,28 @@ std::optional<ServiceKey> find_hold(const Guard::State& state, const std::string
   return *found;
 }
 
+std::vector<Admitted> take_away(const std::vector<ServiceKey>& held, Guard::State& state,
+                                TimePoint now) {
+  Round round(state, now);
+  Ground ground;
+  ground.accepted = true;
+  for (const ServiceKey& key : held) {
+    state.accident.forget(key);
+    round.judge(key, state.entries[key].said, ground);
+  }
+  return round.finish();
+}
+
 }  // namespace
 
 Result<std::vector<Admitted>> Guard::accept(const std::string& id, TimePoint now) {
   const auto key = find_hold(*state_, id);
   if (!key) return fail(Errc::not_found, "no hold " + id);
-  state_->accident.forget(*key);
-  Round round(*state_, now);
-  Ground ground;
-  ground.accepted = true;
-  round.judge(*key, state_->entries[*key].said, ground);
-  return round.finish();
+  return take_away({*key}, *state_, now);
 }
 
 std::vector<Admitted> Guard::accept_all(TimePoint now) {
-  Round round(*state_, now);
-  Ground ground;
-  ground.accepted = true;
-  const std::set<ServiceKey> held(state_->held.begin(), state_->held.end());
-  for (const ServiceKey& key : held) {
-    state_->accident.forget(key);
-    round.judge(key, state_->entries[key].said, ground);
-  }
-  return round.finish();
+  return take_away({state_->held.begin(), state_->held.end()}, *state_, now);
 }
 
 void Guard::reject_all() {
