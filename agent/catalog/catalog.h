@@ -28,6 +28,7 @@ struct CatalogChange {
 struct Generation {
   std::uint64_t number = 0;
   std::vector<CatalogChange> changes;  // sorted by key; empty: nothing changed, number stays
+  bool whole = true;                   // false: a piece of it, and more follow
 };
 
 struct Party {                                   // to a conflict

@@ -117,7 +117,7 @@ void stray_ops(const Planner::State& state, Sections& sections) {
 
 // Adding: what is named before what names it. Removing is the reverse, with a grace period before
 // each kind of thing that a running program may have reached through the kind before it.
-Diff assemble(Sections& sections, std::uint64_t generation) {
+Diff assemble(Sections& sections, const op::PutMeta& meta) {
   Diff diff;
   // Who still goes by an address's former pool has ended before that one empties: in this diff, or
   // in the next.
@@ -135,7 +135,7 @@ Diff assemble(Sections& sections, std::uint64_t generation) {
   diff.switched = diff.ops.size();
   if (unpublished) diff.ops.emplace_back(op::Grace{});
   append(diff.ops, {{&sections.zeroed, !sections.zeroed.empty()}, {&sections.cleared}});
-  diff.ops.emplace_back(op::PutMeta{1, generation});
+  diff.ops.emplace_back(meta);
   return diff;
 }
 

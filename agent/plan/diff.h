@@ -12,6 +12,6 @@ void frontend_ops(const Planner::State& state, std::vector<ServicePlan>& plans, 
 // After frontend_ops, which says what has changed.
 void service_ops(const Planner::State& state, const ServicePlan& service, Sections& sections);
 void stray_ops(const Planner::State& state, Sections& sections);
-Diff assemble(Sections& sections, std::uint64_t generation);
+Diff assemble(Sections& sections, const op::PutMeta& meta);
 
 }  // namespace holdfast

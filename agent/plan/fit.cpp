@@ -117,9 +117,10 @@ std::vector<const CatalogChange*> in_order(const Planner::State& state,
 
 class Fitting {
  public:
-  Fitting(Planner::State& state, std::uint64_t generation, bool bridge)
+  Fitting(Planner::State& state, const Generation& generation, bool bridge)
       : state_(state),
-        generation_(generation),
+        generation_(generation.number),
+        whole_generation_(generation.whole),
         reservation_(state, sections_),
         reduction_(state, bridge) {}
 
@@ -146,7 +147,7 @@ class Fitting {
   Fitted end() {
     frontend_ops(state_, plans_, sections_);
     const bool deletes = !sections_.deletes.empty();
-    fitted_.diff = conclude(state_, plans_, sections_, generation_);
+    fitted_.diff = conclude(state_, plans_, sections_, {generation_, {}, whole_generation_});
     fitted_.released = deletes || !sections_.released_slots.empty() ||
                        !sections_.released_pools.empty() || !sections_.released_services.empty() ||
                        !sections_.released_strings.empty();
@@ -174,6 +175,7 @@ class Fitting {
 
   Planner::State& state_;
   std::uint64_t generation_;
+  bool whole_generation_;
   Sections sections_;
   Reservation reservation_;
   Reduction reduction_;
@@ -189,7 +191,7 @@ class Fitting {
 
 Fitted Planner::fit(const Generation& generation, bool bridge) {
   ++state_->plans;
-  Fitting fitting(*state_, generation.number, bridge);
+  Fitting fitting(*state_, generation, bridge);
   for (const CatalogChange* change : in_order(*state_, generation.changes))
     fitting.service(*change);
   return fitting.end();

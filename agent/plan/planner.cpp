@@ -124,14 +124,17 @@ Result<Diff> Planner::plan(const Generation& generation) {
   frontend_ops(state, plans, sections);
   reservation.set_inserts(sections.inserts.size());
   if (auto settled = reservation.settle(); !settled) return tl::unexpected(settled.error());
-  return conclude(state, plans, sections, generation.number);
+  return conclude(state, plans, sections, generation);
 }
 
 Diff conclude(Planner::State& state, std::vector<ServicePlan>& plans, Sections& sections,
-              std::uint64_t generation) {
+              const Generation& generation) {
   for (const ServicePlan& service : plans) service_ops(state, service, sections);
   stray_ops(state, sections);
-  Diff diff = assemble(sections, generation);
+  const hf_meta& before = state.shadow.meta;
+  Diff diff =
+      assemble(sections, generation.whole ? op::PutMeta{1, generation.number}
+                                          : op::PutMeta{before.complete, before.generation});
   commit(state, plans, sections, diff);
   return diff;
 }

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -62,7 +63,8 @@ class Planner {
   ~Planner();
 
   // All or nothing: when it does not fit (exhausted, says which map, needed and capacity), the
-  // planner is as before. The last operation is PutMeta; a service that did not change adds none.
+  // planner is as before. The last operation is PutMeta, with the number before it for a piece of a
+  // generation; a service that did not change adds none.
   Result<Diff> plan(const Generation& generation);
   // Of the last plan that did not fit: the capacity that it needs at least.
   const Capacity& needed() const;
@@ -73,6 +75,12 @@ class Planner {
   // although the new form has some, one that should have left is picked until the next plan. What
   // leaves is room for the next plan, not for this one.
   Fitted fit(const Generation& generation, bool bridge);
+  // Of these changes those between which a frontend moves, as the maps have it: the service that
+  // gets it and the one that has it. They belong into one plan.
+  std::set<ServiceKey> moving(const std::map<ServiceKey, CatalogChange>& changes) const;
+  // The maps hold what is of no known service. The next plan removes it, but for the addresses that
+  // it gives to a service itself: so it has to be of all there is.
+  bool strays() const;
 
   // Services in the maps under `source` that are not in `keep` (rule 9: only after that source
   // has said all it knows in this life).

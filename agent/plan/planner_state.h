@@ -109,6 +109,6 @@ struct Sections {
 
 // Books what was reserved as done, and makes the diff.
 Diff conclude(Planner::State& state, std::vector<ServicePlan>& plans, Sections& sections,
-              std::uint64_t generation);
+              const Generation& generation);
 
 }  // namespace holdfast

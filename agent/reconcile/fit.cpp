@@ -14,7 +14,7 @@ constexpr int kRounds = 6;
 Generation what_is_left(const Generation& generation, const std::vector<Unfit>& unfit) {
   std::set<ServiceKey> keys;
   for (const Unfit& one : unfit) keys.insert(one.key);
-  Generation left{generation.number, {}};
+  Generation left{generation.number, {}, generation.whole};
   for (const CatalogChange& change : generation.changes) {
     if (keys.contains(change.key)) left.changes.push_back(change);
   }
@@ -26,7 +26,7 @@ Generation what_is_left(const Generation& generation, const std::vector<Unfit>& 
 // Removals and shrinking at once; what they leave, and draining endpoints retired early, is room
 // for the rest. The last rounds build no bridges: what left leaves, whatever there is in its place.
 Result<> Reconciler::fit(Generation generation) {
-  const std::uint64_t number = generation.number;
+  const Generation done_then{generation.number, {}, generation.whole};
   std::vector<Unfit> unfit;
   bool bridge = true;
   for (int round = 0; round < kRounds && !generation.changes.empty(); ++round) {
@@ -45,13 +45,13 @@ Result<> Reconciler::fit(Generation generation) {
   for (CatalogChange& change : generation.changes) unfit_[change.key].change = std::move(change);
   tried_ = planner_->usage();
   tried_in_ = dataplane_.set();
-  done({number, {}});
+  done(done_then);
   return {};
 }
 
 Result<> Reconciler::try_unfit() {
   if (unfit_.empty()) return {};
-  Generation again{status_.desired_generation, {}};
+  Generation again{status_.desired_generation, {}, !unfinished()};
   for (const auto& [key, waiting] : unfit_) again.changes.push_back(waiting.change);
   unfit_.clear();
   return carry_out(again);

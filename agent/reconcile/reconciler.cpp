@@ -16,8 +16,9 @@ bool below(const Usage& now, const Usage& then) {
 
 }  // namespace
 
-Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything)
-    : dataplane_(dataplane), everything_(std::move(everything)) {}
+Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything,
+                       std::size_t step)
+    : dataplane_(dataplane), everything_(std::move(everything)), backlog_(step) {}
 
 // What no map names is free for the new planner, so first every program that may still hold what a
 // broken diff, or the life before, unpublished must have ended.
@@ -101,13 +102,27 @@ Result<> Reconciler::perform(Diff diff) {
 }
 
 Result<> Reconciler::apply(const Generation& generation) {
+  auto applied = begin(generation);
+  while (applied && unfinished()) applied = step();
+  return applied;
+}
+
+Result<> Reconciler::begin(const Generation& generation) {
   status_.desired_generation = generation.number;
   for (const CatalogChange& change : generation.changes) {
     if (!change.now) gone_[change.key] = change.source;
   }
   if (pending() && (replan_ || !status_.last_error.empty())) return retry();
   for (const CatalogChange& change : generation.changes) unfit_.erase(change.key);
-  if (auto carried = carry_out(generation); !carried) return carried;
+  backlog_.add(generation);
+  return step();
+}
+
+Result<> Reconciler::step() {
+  if (auto carried = carry_out(backlog_.next(*planner_)); !carried) {
+    backlog_.clear();
+    return carried;
+  }
   const bool room = below(planner_->usage(), tried_) || dataplane_.set() != tried_in_;
   auto tried = room ? try_unfit() : Result<>{};
   if (unfit_.empty()) growth_failed_.clear();
@@ -127,14 +142,15 @@ Result<> Reconciler::carry_out(const Generation& generation) {
 }
 
 void Reconciler::done(const Generation& generation) {
+  status_.last_error.clear();
+  if (!generation.whole) return;
   ++status_.applies;
   status_.applied_generation = generation.number;
-  status_.last_error.clear();
   gone_.clear();
 }
 
 bool Reconciler::pending() const {
-  return replan_ || status_.desired_generation != status_.applied_generation;
+  return replan_ || unfinished() || status_.desired_generation != status_.applied_generation;
 }
 
 // The whole catalog against what the maps hold: what a broken generation left undone, services that
@@ -154,6 +170,7 @@ Result<> Reconciler::retry() {
     if (!listed.contains(key)) whole.changes.push_back({key, nullptr, source});
   }
   unfit_.clear();
+  backlog_.clear();
   growth_failed_.clear();
   auto carried = carry_out(whole);
   if (!carried) replan_ = true;
@@ -170,7 +187,7 @@ Result<> Reconciler::prune(const std::string& source) {
     removal.changes.push_back({std::move(key), nullptr, source});
   }
   if (removal.changes.empty()) return {};
-  return apply(removal);
+  return begin(removal);
 }
 
 Result<> Reconciler::collect() {

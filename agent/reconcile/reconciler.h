@@ -18,6 +18,7 @@
 #include "agent/dataplane/dataplane.h"
 #include "agent/plan/inspect.h"
 #include "agent/plan/planner.h"
+#include "agent/reconcile/backlog.h"
 #include "agent/reconcile/readback.h"
 
 namespace holdfast {
@@ -36,8 +37,10 @@ struct ReconcileStatus {
 
 class Reconciler {
  public:
-  // `everything`: the whole catalog, asked for when the maps must be planned anew.
-  Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything);
+  // `everything`: the whole catalog, asked for when the maps must be planned anew. `step`: how much
+  // is applied in one, see Backlog.
+  Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything,
+             std::size_t step = Backlog::kMost);
 
   // Called when connects go by what was applied last, before what that gives back is collected.
   void on_switch(std::function<void()> call) { switched_ = std::move(call); }
@@ -53,12 +56,18 @@ class Reconciler {
   // status(), and tried again when something leaves, or by retry_unfit(). A failed one is planned
   // anew from what the maps hold; retry() tries again.
   Result<> apply(const Generation& generation);
+  // The same in steps, for the daemon's loop: begin() does the first, and where it left something,
+  // unfinished(), each step() does one more. Another generation may begin meanwhile: what it says
+  // of a service stands. After an error nothing is unfinished; retry() tries all of it again.
+  Result<> begin(const Generation& generation);
+  Result<> step();
+  bool unfinished() const { return !backlog_.empty(); }
   bool pending() const;  // desired != applied
   Result<> retry();
   bool unfit() const { return !unfit_.empty(); }
   Result<> retry_unfit();  // once more by growing, too, where that failed
 
-  // Drops what `source` left in the maps and does not list any more (rule 9).
+  // Drops what `source` left in the maps and does not list any more (rule 9): begins to.
   Result<> prune(const std::string& source);
   // Retires endpoints whose connections have ended.
   Result<> collect();
@@ -99,6 +108,7 @@ class Reconciler {
   std::function<std::vector<CatalogChange>()> everything_;
   std::function<void()> switched_;
   std::optional<Planner> planner_;
+  Backlog backlog_;
   Image found_;
   ReconcileStatus status_;
   std::map<ServiceKey, std::string> gone_;  // removals not applied yet, with their source
