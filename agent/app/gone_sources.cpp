@@ -252,4 +252,10 @@ void GoneSources::forget_empty() {
   if (sources_.empty()) places_.reset();
 }
 
+std::size_t services_in(const GoneSources::Changes& changes) {
+  std::size_t count = 0;
+  for (const auto& [name, services] : changes) count += services.size();
+  return count;
+}
+
 }  // namespace holdfast

@@ -84,4 +84,6 @@ class GoneSources {
   std::optional<Places> places_;
 };
 
+std::size_t services_in(const GoneSources::Changes& changes);
+
 }  // namespace holdfast

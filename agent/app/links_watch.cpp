@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "agent/app/log.h"
-#include "agent/app/timer.h"
 
 namespace holdfast {
 namespace {
@@ -16,14 +15,14 @@ constexpr auto kWatchInterval = std::chrono::seconds(2);
 
 }  // namespace
 
-void LinksWatch::start(KernelDataplane& dataplane) {
-  dataplane_ = &dataplane;
-  after(timer_, kWatchInterval, [this] { look(); });
+void LinksWatch::start(Hooks& hooks) {
+  hooks_ = &hooks;
+  timer_->after(kWatchInterval, [this] { look(); });
 }
 
 // One line for each change: what was found and mended, or cannot be.
 void LinksWatch::look() {
-  const Watched found = dataplane_->watch();
+  const Watched found = hooks_->watch();
   const std::string what = fmt::format("{}", fmt::join(found.faults, "; "));
   const std::string error = found.mended ? "" : what + ": " + found.mended.error().what;
   if (!error.empty() && error != last_error_) log::error("links: " + error);
@@ -34,7 +33,7 @@ void LinksWatch::look() {
     log::info("links: all are attached and pinned");
   }
   last_error_ = error;
-  after(timer_, kWatchInterval, [this] { look(); });
+  timer_->after(kWatchInterval, [this] { look(); });
 }
 
 }  // namespace holdfast

@@ -3,29 +3,29 @@
 // removed put back, and says so.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 
-#include "agent/dataplane/kernel/kernel.h"
+#include "agent/app/timers.h"
+#include "agent/dataplane/hooks.h"
 
 namespace holdfast {
 
 class LinksWatch {
  public:
-  explicit LinksWatch(boost::asio::io_context& loop) : timer_(loop) {}
+  explicit LinksWatch(Timers& timers) : timer_(timers.timer()) {}
 
-  // From the first attach on. `dataplane` outlives the loop.
-  void start(KernelDataplane& dataplane);
+  // From the first attach on. `hooks` outlives this.
+  void start(Hooks& hooks);
   std::uint64_t repairs() const { return repairs_; }
   const std::string& last_error() const { return last_error_; }  // "": all is as it should be
 
  private:
   void look();
 
-  boost::asio::steady_timer timer_;
-  KernelDataplane* dataplane_ = nullptr;
+  std::unique_ptr<Timer> timer_;
+  Hooks* hooks_ = nullptr;
   std::uint64_t repairs_ = 0;  // times at which something was put back
   std::string last_error_;
 };

@@ -16,4 +16,12 @@ void info(std::string_view message);
 void warn(std::string_view message);
 void error(std::string_view message);
 
+// Has `say` say the first of them; how many are left.
+template <class Items, class Say>
+std::size_t first(const Items& items, const Say& say, std::size_t most = kMostNamed) {
+  std::size_t said = 0;
+  for (auto item = items.begin(); item != items.end() && said < most; ++item, ++said) say(*item);
+  return items.size() - said;
+}
+
 }  // namespace holdfast::log

@@ -24,8 +24,9 @@ std::string MetricsReport::text() const {
   telemetry::Page page;
   page.gauge("holdfast_build_info", "1, with the version as a label.", 1,
              {{"version", HOLDFAST_VERSION}});
-  page.gauge("holdfast_ready", "1 when the maps serve a whole generation.", daemon_.ready());
+  page.gauge("holdfast_ready", "1 when the maps serve a whole generation.", view_.pipeline.ready());
   generations(page);
+  snapshots(page);
   sources(page);
   catalog(page);
   guards(page);
@@ -37,48 +38,49 @@ std::string MetricsReport::text() const {
 }
 
 void MetricsReport::generations(telemetry::Page& page) const {
-  const auto& reconciler = daemon_.reconciler_;
+  const Intake& intake = view_.pipeline.intake();
+  const ReconcileStatus reconciled = view_.pipeline.serving().status();
   page.gauge("holdfast_generation_desired", "Newest generation of the catalog.",
-             daemon_.catalog_ ? static_cast<double>(daemon_.catalog_->number()) : 0);
+             intake.begun() ? static_cast<double>(intake.catalog().number()) : 0);
   page.gauge("holdfast_generation_applied", "Generation that the maps hold.",
-             reconciler ? static_cast<double>(reconciler->status().applied_generation) : 0);
+             static_cast<double>(reconciled.applied_generation));
   page.counter("holdfast_applies_total", "Generations applied by this process.",
-               reconciler ? static_cast<double>(reconciler->status().applies) : 0);
+               static_cast<double>(reconciled.applies));
   page.counter("holdfast_repairs_total", "Differences mended by read-back.",
-               reconciler ? static_cast<double>(reconciler->status().repairs) : 0);
+               static_cast<double>(reconciled.repairs));
   page.gauge("holdfast_apply_failed", "1 while the newest generation could not be applied.",
-             reconciler && !reconciler->status().last_error.empty());
+             !reconciled.last_error.empty());
   page.gauge("holdfast_unfit_services",
              "Services that are not in the maps as they should be, for lack of room.",
-             reconciler ? static_cast<double>(reconciler->status().unfit.size()) : 0);
+             static_cast<double>(reconciled.unfit.size()));
   page.counter("holdfast_endpoints_forced_total",
                "Draining endpoints retired with connections open, for lack of room.",
-               reconciler ? static_cast<double>(reconciler->status().forced) : 0);
+               static_cast<double>(reconciled.forced));
   page.counter("holdfast_lost_closes_total",
                "Closes that nobody counted, of draining endpoints without a socket.",
-               reconciler ? static_cast<double>(reconciler->status().lost_closes) : 0);
-  page.add(daemon_.apply_duration_);
-  page.add(daemon_.switch_duration_);
-  page.add(daemon_.sync_duration_);
-  page.add(daemon_.programming_duration_);
-  const Snapshots& snapshots = daemon_.snapshots_;
+               static_cast<double>(reconciled.lost_closes));
+  view_.pipeline.serving().times().put(page);
+}
+
+void MetricsReport::snapshots(telemetry::Page& page) const {
+  const SnapshotFacts& facts = view_.snapshots;
   page.counter("holdfast_snapshots_written_total", "Snapshots written by this process.",
-               static_cast<double>(snapshots.writes()));
+               static_cast<double>(facts.writes));
   page.counter("holdfast_snapshot_errors_total", "Snapshots that could not be written.",
-               static_cast<double>(snapshots.errors()));
+               static_cast<double>(facts.errors));
   page.gauge("holdfast_snapshots_untrusted", "Snapshots that were not trusted at the start.",
-             static_cast<double>(snapshots.untrusted().size()));
-  if (!snapshots.newest()) return;
+             static_cast<double>(facts.untrusted.size()));
+  if (!facts.newest) return;
   page.gauge("holdfast_snapshot_generation", "Generation of the newest snapshot.",
-             static_cast<double>(snapshots.newest()->generation));
+             static_cast<double>(facts.newest->generation));
   page.gauge("holdfast_snapshot_timestamp_seconds", "When it was written, since the epoch.",
-             static_cast<double>(snapshots.newest()->at));
+             static_cast<double>(facts.newest->at));
 }
 
 // Family by family, as the format wants it.
 void MetricsReport::sources(telemetry::Page& page) const {
   std::vector<std::pair<std::string, SourceStatus>> all;
-  for (const SourceState& state : daemon_.sources_)
+  for (const SourceState& state : view_.pipeline.intake().sources())
     all.emplace_back(state.name, state.source->status());
   for (const auto& [name, status] : all) {
     page.gauge("holdfast_source_current", "1 while the source is confirmed current.",
@@ -98,16 +100,16 @@ void MetricsReport::sources(telemetry::Page& page) const {
                "start of this process.",
                status.last_confirmed ? unix_time(*status.last_confirmed) : 0, {{"source", name}});
   }
-  for (const SourceState& state : daemon_.sources_) {
+  for (const SourceState& state : view_.pipeline.intake().sources()) {
     page.gauge("holdfast_source_problems", "Objects of the source that are not used, or not whole.",
                static_cast<double>(state.problems.size() - notes_in(state.problems)),
                {{"source", state.name}});
   }
-  for (const SourceState& state : daemon_.sources_) {
+  for (const SourceState& state : view_.pipeline.intake().sources()) {
     page.gauge("holdfast_source_notes", "What the source's objects ask for and is not honoured.",
                static_cast<double>(notes_in(state.problems)), {{"source", state.name}});
   }
-  for (const SourceState& state : daemon_.sources_) {
+  for (const SourceState& state : view_.pipeline.intake().sources()) {
     page.gauge("holdfast_source_doubts", "Parts of the source whose absences explain nothing.",
                static_cast<double>(state.doubts.size()), {{"source", state.name}});
   }
@@ -129,9 +131,10 @@ void MetricsReport::sources(telemetry::Page& page) const {
 }
 
 void MetricsReport::catalog(telemetry::Page& page) const {
+  const Intake& intake = view_.pipeline.intake();
   page.gauge("holdfast_conflicts", "Claims of a frontend that another service has.",
-             daemon_.catalog_ ? static_cast<double>(daemon_.catalog_->conflicts().size()) : 0);
-  const auto gone = daemon_.gone_.rows(std::chrono::steady_clock::now());
+             intake.begun() ? static_cast<double>(intake.catalog().conflicts().size()) : 0);
+  const auto gone = intake.gone().rows(view_.now);
   for (const auto& one : gone) {
     page.gauge("holdfast_source_gone_services",
                "Services that are served of a source that is not in the configuration.",
@@ -144,9 +147,8 @@ void MetricsReport::catalog(telemetry::Page& page) const {
 }
 
 void MetricsReport::guards(telemetry::Page& page) const {
-  const TimePoint now = std::chrono::steady_clock::now();
   std::vector<std::pair<std::string, HoldSummary>> all;
-  for (const SourceState& state : daemon_.sources_)
+  for (const SourceState& state : view_.pipeline.intake().sources())
     all.emplace_back(state.name, state.guard.summary());
   for (const auto& [name, held] : all) {
     page.gauge("holdfast_holds", "Services with removals that are held.",
@@ -158,7 +160,7 @@ void MetricsReport::guards(telemetry::Page& page) const {
   }
   for (const auto& [name, held] : all) {
     page.gauge("holdfast_hold_oldest_seconds", "Age of the oldest hold; 0 without one.",
-               held.oldest ? seconds(now - *held.oldest) : 0, {{"source", name}});
+               held.oldest ? seconds(view_.now - *held.oldest) : 0, {{"source", name}});
   }
 }
 
@@ -166,15 +168,16 @@ void MetricsReport::network(telemetry::Page& page) const {
   for (const bool v4 : {true, false}) {
     page.gauge("holdfast_network_unreachable",
                "1 while no endpoint on another node that answered before answers this node.",
-               daemon_.prober_.reach(v4).state == Reach::State::fails,
+               view_.pipeline.health().reach(v4).state == Reach::State::fails,
                {{"family", v4 ? "ipv4" : "ipv6"}});
   }
 }
 
 void MetricsReport::maps(telemetry::Page& page) const {
-  if (!daemon_.reconciler_) return;
-  const Usage usage = daemon_.reconciler_->usage();
-  const Capacity room = daemon_.dataplane_->capacity();
+  const Serving& serving = view_.pipeline.serving();
+  if (!serving.is_open()) return;
+  const Usage usage = serving.usage();
+  const Capacity room = serving.maps()->capacity();
   struct Row {
     const char* map;
     std::uint32_t used, capacity;
@@ -194,20 +197,20 @@ void MetricsReport::maps(telemetry::Page& page) const {
   }
   page.gauge("holdfast_endpoints_draining",
              "Endpoints out of every pool that wait for their last connection.", usage.draining);
-  for (const ProgramStatus& program : daemon_.dataplane_->programs()) {
+  for (const ProgramStatus& program : serving.hooks()->programs()) {
     page.gauge("holdfast_bpf_program_attached", "1 while its link is attached.", program.attached,
                {{"program", program.name}});
   }
   page.counter("holdfast_bpf_link_repairs_total",
                "Times at which links or pins that somebody removed were put back.",
-               static_cast<double>(daemon_.links_watch_.repairs()));
+               static_cast<double>(serving.links().repairs()));
   page.gauge("holdfast_grace_mode", "1, with how grace periods are waited for as a label.", 1,
-             {{"mode", std::string(to_string(daemon_.dataplane_->grace_mode()))}});
+             {{"mode", std::string(serving.hooks()->grace())}});
 }
 
 void MetricsReport::datapath(telemetry::Page& page) const {
-  if (!daemon_.dataplane_) return;
-  const auto counters = daemon_.dataplane_->counters();
+  if (!view_.pipeline.serving().is_open()) return;
+  const auto counters = view_.pipeline.serving().maps()->counters();
   if (!counters) return;
   for (const CounterValue& counter : *counters) {
     page.counter("holdfast_datapath_events_total",

@@ -4,13 +4,13 @@
 
 #include <string>
 
-#include "agent/app/daemon.h"
+#include "agent/app/view.h"
 
 namespace holdfast {
 
 class MetricsReport {
  public:
-  explicit MetricsReport(const Daemon& daemon) : daemon_(daemon) {}
+  explicit MetricsReport(const View& view) : view_(view) {}
   std::string text() const;
 
  private:
@@ -20,9 +20,10 @@ class MetricsReport {
   void network(telemetry::Page& page) const;
   void maps(telemetry::Page& page) const;
   void datapath(telemetry::Page& page) const;
+  void snapshots(telemetry::Page& page) const;
   void generations(telemetry::Page& page) const;
 
-  const Daemon& daemon_;
+  View view_;
 };
 
 }  // namespace holdfast

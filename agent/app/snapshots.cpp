@@ -66,9 +66,9 @@ Result<std::optional<Snapshot>> Snapshots::start() {
   auto highest = store_.highest();
   if (!highest) return tl::unexpected(highest.error());
   highest_ = *highest;
-  auto loaded = store_.load(untrusted_);
-  for (const std::string& note : untrusted_) log::warn("snapshot not used: " + note);
-  if (loaded && *loaded) newest_ = Written{(*loaded)->generation, (*loaded)->written_at};
+  auto loaded = store_.load(facts_.untrusted);
+  for (const std::string& note : facts_.untrusted) log::warn("snapshot not used: " + note);
+  if (loaded && *loaded) facts_.newest = Written{(*loaded)->generation, (*loaded)->written_at};
   return loaded;
 }
 
@@ -122,17 +122,17 @@ void Snapshots::write_beside() {
 
 void Snapshots::done(Written what, const Result<>& saved) {
   if (!saved) {
-    ++errors_;
-    if (std::exchange(last_error_, saved.error().what) != saved.error().what) {
+    ++facts_.errors;
+    if (std::exchange(facts_.last_error, saved.error().what) != saved.error().what) {
       log::error(fmt::format("snapshot of generation {} not written, all goes on serving: {}",
-                             what.generation, last_error_));
+                             what.generation, facts_.last_error));
     }
     schedule_.failed();
     return;
   }
-  ++writes_;
-  newest_ = what;
-  if (!std::exchange(last_error_, "").empty())
+  ++facts_.writes;
+  facts_.newest = what;
+  if (!std::exchange(facts_.last_error, "").empty())
     log::info(fmt::format("snapshot of generation {} written again", what.generation));
 }
 

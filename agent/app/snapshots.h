@@ -31,7 +31,6 @@ class SnapshotSchedule {
   void changed(TimePoint now, bool complete);
   void begun(TimePoint now);  // what was due is being written
   void failed();              // and was not: due again
-  void unchanged() { due_.reset(); }
   std::optional<TimePoint> due() const { return due_; }
 
  private:
@@ -43,12 +42,21 @@ class SnapshotSchedule {
 // The uid of the cluster in Source::memory(); "": none.
 std::string cluster_of(const std::string& memory);
 
-class Snapshots {
- public:
+// What there is to tell of the files.
+struct SnapshotFacts {
   struct Written {
     std::uint64_t generation = 0;
     std::int64_t at = 0;  // seconds since the epoch
   };
+  std::optional<Written> newest = {};
+  std::vector<std::string> untrusted = {};  // at the start
+  std::string last_error = {};              // "": none now
+  std::uint64_t errors = 0, writes = 0;
+};
+
+class Snapshots {
+ public:
+  using Written = SnapshotFacts::Written;
 
   // `take` is called on the loop; nullopt: there is nothing to write yet. `node`: this one, whose
   // snapshots alone are trusted.
@@ -60,17 +68,11 @@ class Snapshots {
   // here; the directory cannot be read. One that cannot be written is only told.
   Result<std::optional<Snapshot>> start();
   void changed(bool complete);
-  // What changed so far is only what was read from here.
-  void unchanged() { schedule_.unchanged(); }
   // Waits for a write in progress, then writes what there is.
   void stop();
 
-  const std::optional<Written>& newest() const { return newest_; }
   std::uint64_t highest() const { return highest_; }  // that any name told at the start
-  const std::vector<std::string>& untrusted() const { return untrusted_; }  // at the start
-  const std::string& last_error() const { return last_error_; }             // "": none now
-  std::uint64_t errors() const { return errors_; }
-  std::uint64_t writes() const { return writes_; }
+  const SnapshotFacts& facts() const { return facts_; }
 
  private:
   void arm();
@@ -85,10 +87,8 @@ class Snapshots {
   SnapshotSchedule schedule_;
   std::thread worker_;  // joinable: a write is in progress
   bool stopped_ = false;
-  std::optional<Written> newest_;
-  std::uint64_t highest_ = 0, errors_ = 0, writes_ = 0;
-  std::vector<std::string> untrusted_;
-  std::string last_error_;
+  std::uint64_t highest_ = 0;
+  SnapshotFacts facts_;
 };
 
 }  // namespace holdfast

@@ -22,8 +22,8 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kShownConflicts = 100;  // in a status; /v1/conflicts has them all
 
-std::int64_t seconds_since(system_clock::time_point then) {
-  return std::chrono::duration_cast<std::chrono::seconds>(system_clock::now() - then).count();
+std::int64_t seconds_between(system_clock::time_point then, system_clock::time_point now) {
+  return std::chrono::duration_cast<std::chrono::seconds>(now - then).count();
 }
 
 std::string rfc3339(system_clock::time_point time) {
@@ -44,63 +44,68 @@ array map_rows(const Usage& usage, const Capacity& capacity) {
 
 }  // namespace
 
-value StatusReport::status() const {
-  object report;
-  report["ready"] = daemon_.ready();
-  report["generation"] = daemon_.reconciler_ ? daemon_.reconciler_->status().applied_generation : 0;
-  report["desired_generation"] = daemon_.catalog_ ? daemon_.catalog_->number() : 0;
+object StatusReport::programs() const {
   std::size_t attached = 0;
   array links;
-  if (daemon_.dataplane_) {
-    for (const ProgramStatus& program : daemon_.dataplane_->programs()) {
+  if (Hooks* const hooks = view_.pipeline.serving().hooks()) {
+    for (const ProgramStatus& program : hooks->programs()) {
       attached += program.attached;
       links.push_back(object{
           {"name", program.name}, {"attached", program.attached}, {"pinned", program.pinned}});
     }
   }
-  report["programs"] = object{{"attached", attached == links.size() && attached != 0},
-                              {"effective", "unknown"},
-                              {"links", links},
-                              {"repairs", daemon_.links_watch_.repairs()},
-                              {"last_error", daemon_.links_watch_.last_error()}};
-  report["grace"] = daemon_.dataplane_ ? to_string(daemon_.dataplane_->grace_mode()) : "";
-  report["maps"] = daemon_.reconciler_
-                       ? map_rows(daemon_.reconciler_->usage(), daemon_.dataplane_->capacity())
-                       : array{};
-  report["set"] = daemon_.dataplane_ ? daemon_.dataplane_->set() : 0;
+  const LinksWatch& watch = view_.pipeline.serving().links();
+  return {{"attached", attached == links.size() && attached != 0},
+          {"effective", "unknown"},
+          {"links", links},
+          {"repairs", watch.repairs()},
+          {"last_error", watch.last_error()}};
+}
+
+value StatusReport::status() const {
+  const Intake& intake = view_.pipeline.intake();
+  const Serving& serving = view_.pipeline.serving();
+  const ReconcileStatus reconciled = serving.status();
+  const bool open = serving.is_open();
+  object report;
+  report["ready"] = view_.pipeline.ready();
+  report["generation"] = reconciled.applied_generation;
+  report["desired_generation"] = intake.begun() ? intake.catalog().number() : 0;
+  report["programs"] = programs();
+  report["grace"] = open ? serving.hooks()->grace() : "";
+  report["maps"] = open ? map_rows(serving.usage(), serving.maps()->capacity()) : array{};
+  report["set"] = open ? serving.maps()->set() : 0;
   report["layout"] = HF_ABI_VERSION;
-  report["unreadable"] = daemon_.dataplane_ ? daemon_.dataplane_->unreadable() : "";
+  report["unreadable"] = open ? serving.hooks()->unreadable() : "";
   array sources;
-  for (const SourceState& state : daemon_.sources_) sources.push_back(source(state));
+  for (const SourceState& state : intake.sources()) sources.push_back(source(state));
   for (value& row : gone()) sources.push_back(std::move(row));
   report["sources"] = std::move(sources);
-  report["holds"] = daemon_.open_holds();
+  report["holds"] = intake.open_holds();
   array contested = conflicts();
   report["conflicts"] = contested.size();
   if (contested.size() > kShownConflicts) contested.resize(kShownConflicts);
   report["contested"] = std::move(contested);
   report["network"] = network();
-  report["last_error"] = daemon_.reconciler_ ? daemon_.reconciler_->status().last_error : "";
-  report["repairs"] = daemon_.reconciler_ ? daemon_.reconciler_->status().repairs : 0;
-  report["unfit"] = unfit();
+  report["last_error"] = reconciled.last_error;
+  report["repairs"] = reconciled.repairs;
+  report["unfit"] = unfit(reconciled);
   report["snapshot"] = snapshot();
   return report;
 }
 
-array StatusReport::unfit() const {
+array StatusReport::unfit(const ReconcileStatus& reconciled) {
   array rows;
-  if (!daemon_.reconciler_) return rows;
-  for (const Unfit& one : daemon_.reconciler_->status().unfit) {
+  for (const Unfit& one : reconciled.unfit)
     rows.push_back(object{{"service", one.key.to_string()}, {"lacking", one.lacking}});
-  }
   return rows;
 }
 
 array StatusReport::network() const {
   array rows;
   for (const bool v4 : {true, false}) {
-    const Reach reach = daemon_.prober_.reach(v4);
-    const auto age = std::chrono::steady_clock::now() - reach.since;
+    const Reach reach = view_.pipeline.health().reach(v4);
+    const auto age = view_.now - reach.since;
     const bool fails = reach.state == Reach::State::fails;
     rows.push_back(
         object{{"family", v4 ? "ipv4" : "ipv6"},
@@ -115,17 +120,17 @@ array StatusReport::network() const {
 
 // null: there is none, and nothing is wrong.
 value StatusReport::snapshot() const {
-  const Snapshots& snapshots = daemon_.snapshots_;
-  const auto& newest = snapshots.newest();
-  if (!newest && snapshots.last_error().empty() && snapshots.untrusted().empty()) return nullptr;
+  const SnapshotFacts& facts = view_.snapshots;
+  if (!facts.newest && facts.last_error.empty() && facts.untrusted.empty()) return nullptr;
   object row{{"generation", nullptr}, {"age_seconds", nullptr}};
-  if (newest) {
-    row["generation"] = newest->generation;
-    row["age_seconds"] = seconds_since(system_clock::time_point(std::chrono::seconds(newest->at)));
+  if (facts.newest) {
+    row["generation"] = facts.newest->generation;
+    row["age_seconds"] = seconds_between(
+        system_clock::time_point(std::chrono::seconds(facts.newest->at)), view_.date);
   }
-  row["last_error"] = snapshots.last_error();
-  row["errors"] = snapshots.errors();
-  row["untrusted"] = array(snapshots.untrusted().begin(), snapshots.untrusted().end());
+  row["last_error"] = facts.last_error;
+  row["errors"] = facts.errors;
+  row["untrusted"] = array(facts.untrusted.begin(), facts.untrusted.end());
   return row;
 }
 
@@ -137,7 +142,7 @@ object StatusReport::source(const SourceState& state) const {
              {"state", status.state}};
   if (status.last_confirmed) {
     row["last_confirmed"] = rfc3339(*status.last_confirmed);
-    row["age_seconds"] = seconds_since(*status.last_confirmed);
+    row["age_seconds"] = seconds_between(*status.last_confirmed, view_.date);
   } else {
     row["last_confirmed"] = nullptr;
     row["age_seconds"] = nullptr;
@@ -152,7 +157,7 @@ object StatusReport::source(const SourceState& state) const {
 
 value StatusReport::sources() const {
   array rows;
-  for (const SourceState& state : daemon_.sources_) {
+  for (const SourceState& state : view_.pipeline.intake().sources()) {
     object row = source(state);
     array problems, doubts;
     for (const Problem& problem : state.problems) {
@@ -205,8 +210,8 @@ object hold_row(const Hold& hold, TimePoint now) {
 
 value StatusReport::holds() const {
   array rows;
-  const TimePoint now = std::chrono::steady_clock::now();
-  for (const SourceState& state : daemon_.sources_) {
+  const TimePoint now = view_.now;
+  for (const SourceState& state : view_.pipeline.intake().sources()) {
     if (const SourceStatus status = state.source->status(); status.state == "refused") {
       rows.push_back(object{{"id", state.name},
                             {"source", state.name},

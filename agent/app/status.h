@@ -6,13 +6,13 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
-#include "agent/app/daemon.h"
+#include "agent/app/view.h"
 
 namespace holdfast {
 
 class StatusReport {
  public:
-  explicit StatusReport(const Daemon& daemon) : daemon_(daemon) {}
+  explicit StatusReport(const View& view) : view_(view) {}
 
   boost::json::value status() const;
   boost::json::value sources() const;
@@ -24,11 +24,12 @@ class StatusReport {
  private:
   boost::json::object source(const SourceState& state) const;
   boost::json::array gone() const;  // as rows of sources
+  boost::json::object programs() const;
   boost::json::value snapshot() const;
-  boost::json::array unfit() const;
+  static boost::json::array unfit(const ReconcileStatus& reconciled);
   boost::json::array network() const;
 
-  const Daemon& daemon_;
+  View view_;
 };
 
 boost::json::object hold_row(const Hold& hold, TimePoint now);

@@ -12,8 +12,8 @@ using boost::json::object;
 
 array StatusReport::conflicts() const {
   array rows;
-  if (!daemon_.catalog_) return rows;
-  for (const Conflict& conflict : daemon_.catalog_->conflicts()) {
+  if (!view_.pipeline.intake().begun()) return rows;
+  for (const Conflict& conflict : view_.pipeline.intake().catalog().conflicts()) {
     rows.push_back(object{{"owner", conflict.owner.to_string()},
                           {"loser", conflict.loser.to_string()},
                           {"address", conflict.frontend.address.to_string()},
@@ -30,7 +30,7 @@ array StatusReport::conflicts() const {
 
 array StatusReport::gone() const {
   array rows;
-  for (const auto& one : daemon_.gone_.rows(std::chrono::steady_clock::now())) {
+  for (const auto& one : view_.pipeline.intake().gone().rows(view_.now)) {
     rows.push_back(object{
         {"name", printable(one.name, kCellLimit)},
         {"kind", ""},
@@ -49,11 +49,10 @@ array StatusReport::gone() const {
 
 array StatusReport::gone_differences() const {
   array rows;
-  const auto now = std::chrono::steady_clock::now();
-  for (const auto& row : daemon_.gone_.rows(now)) {
+  for (const auto& row : view_.pipeline.intake().gone().rows(view_.now)) {
     const std::string why = fmt::format(
         "gone: source {} is not in the configuration, leaves in {} s", row.name, row.left.count());
-    for (const std::string& service : daemon_.gone_.services(row.name)) {
+    for (const std::string& service : view_.pipeline.intake().gone().services(row.name)) {
       rows.push_back(
           object{{"map", "services"}, {"key", service}, {"desired", why}, {"actual", "served"}});
     }

@@ -14,6 +14,7 @@
 #include "agent/base/result.h"
 #include "agent/config/config.h"
 #include "agent/dataplane/dataplane.h"
+#include "agent/dataplane/hooks.h"
 #include "agent/host/facts.h"
 
 namespace holdfast::cli {

@@ -14,12 +14,6 @@
 
 namespace holdfast {
 
-struct ProgramStatus {
-  std::string name;
-  bool attached = false;  // its link points to the configured cgroup, and runs it
-  bool pinned = false;    // and will outlive this process
-};
-
 struct MapStatus {
   std::string name;
   std::uint64_t used = 0;
@@ -63,7 +57,6 @@ class Dataplane {
   // it is counted at all.
   virtual Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) = 0;
   virtual Result<std::vector<CounterValue>> counters() = 0;
-  virtual std::vector<ProgramStatus> programs() = 0;
 };
 
 }  // namespace holdfast

@@ -28,7 +28,6 @@ class MemoryDataplane : public Dataplane {
   Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) override;
   void lose_close(std::uint32_t endpoint) { ++lost_[endpoint]; }
   Result<std::vector<CounterValue>> counters() override { return std::vector<CounterValue>{}; }
-  std::vector<ProgramStatus> programs() override { return {}; }
 
   Image& image() { return image_; }  // for a test to count connects in, or to break
   // Called after each operation.
@@ -66,7 +65,6 @@ class FaultyDataplane : public Dataplane {
   }
   Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) override;
   Result<std::vector<CounterValue>> counters() override { return inner_.counters(); }
-  std::vector<ProgramStatus> programs() override { return inner_.programs(); }
 
   void set_percent(unsigned percent) { percent_ = percent; }
   std::uint64_t faults() const { return faults_; }

@@ -14,11 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "agent/health/probes.h"
 #include "agent/health/schedule.h"
 
 namespace holdfast {
 
-class Prober {
+class Prober : public Probes {
  public:
   // Called with each new socket before it connects (the agent's own sockets bypass the hook);
   // false: the probe is not made.
@@ -27,14 +28,14 @@ class Prober {
 
   Prober(boost::asio::io_context& loop, ProbeSettings settings, Prepare prepare, Report report,
          std::string own_node = "");
-  ~Prober();
+  ~Prober() override;
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
-  void set_targets(const std::vector<ProbeTarget>& targets);
-  void set_controls(const std::vector<ProbeTarget>& outside);
-  void doubt_network();
-  Reach reach(bool v4) const { return schedule_.reach(v4); }
+  void set_targets(const std::vector<ProbeTarget>& targets) override;
+  void set_controls(const std::vector<ProbeTarget>& outside) override;
+  void doubt_network() override;
+  Reach reach(bool v4) const override { return schedule_.reach(v4); }
   // Called when what reach() says has changed.
   void on_reach(std::function<void()> changed) { changed_ = std::move(changed); }
   void stop();  // no report comes after it

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/dataplane/dataplane.h"
+#include "agent/dataplane/hooks.h"
 
 namespace holdfast {
 
@@ -30,13 +31,7 @@ Result<std::string> resolve_cgroup(const std::string& configured);
 
 std::string_view to_string(hf_grace_mode mode);  // "membarrier", "map-in-map"
 
-// What others did to links and pins: a line each; and whether all of it was mended.
-struct Watched {
-  std::vector<std::string> faults;
-  Result<> mended;
-};
-
-class KernelDataplane : public Dataplane {
+class KernelDataplane : public Dataplane, public Hooks {
  public:
   // Takes both locks (exists: another daemon runs), ends a switch of sets that an earlier process
   // began, creates the maps or takes over the pinned ones, loads the programs. Attaches nothing.
@@ -44,24 +39,15 @@ class KernelDataplane : public Dataplane {
   static Result<std::unique_ptr<KernelDataplane>> open(const KernelOptions& options);
   ~KernelDataplane() override;
 
-  // Attaches what is not attached, in the order of abi/layout.h, and switches the links that are
-  // to this life's programs (LINK_UPDATE). To be called when the maps hold a complete generation,
-  // so that a first attach never meets half a catalog. Where a set of another version serves that
-  // cannot be read, this is the moment at which this life's set takes its place.
-  Result<> attach();
-  // After attach(), every few seconds: attaches again what somebody detached, also when the cgroup
-  // was removed and made again; pins again what lost its pin. Some 60 system calls.
-  Watched watch();
-  // Writes {bypass} into the state of one of our own sockets, before it connects.
-  Result<> bypass(int socket_fd);
-
-  bool took_over() const;  // the maps were pinned before
-  // The set that serves until attach(), and why this version cannot read it: its ids, its counts
-  // and the state of its sockets are not carried over. "": there is none.
-  std::string unreadable() const;
-  std::string cgroup_path() const;
-  // Of open(): what is not as it should be, and keeps nobody from serving.
-  const std::vector<std::string>& warnings() const;
+  Result<> attach() override;
+  Watched watch() override;
+  Result<> bypass(int socket_fd) override;
+  std::vector<ProgramStatus> programs() override;
+  bool took_over() const override;
+  std::string unreadable() const override;
+  std::string cgroup_path() const override;
+  const std::vector<std::string>& warnings() const override;
+  std::string_view grace() const override { return to_string(grace_mode()); }
   hf_grace_mode grace_mode() const;  // of the grace periods of this life
 
   Capacity capacity() const override;
@@ -76,7 +62,6 @@ class KernelDataplane : public Dataplane {
   Result<hf_endpoint_stats> stats(std::uint32_t endpoint) override;
   Result<std::vector<std::uint32_t>> live(const std::vector<EndpointHandle>& endpoints) override;
   Result<std::vector<CounterValue>> counters() override;
-  std::vector<ProgramStatus> programs() override;
 
  private:
   struct State;

@@ -8,7 +8,7 @@
 
 #include "agent/base/fd.h"
 #include "agent/base/result.h"
-#include "agent/dataplane/dataplane.h"
+#include "agent/dataplane/hooks.h"
 #include "agent/dataplane/kernel/pins.h"
 #include "agent/dataplane/kernel/steps.h"
 

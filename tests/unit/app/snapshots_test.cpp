@@ -103,8 +103,8 @@ class Writing : public testing::Test {
   }
   // Until one more write has ended, well or not.
   void run() {
-    const auto before = snapshots_->writes() + snapshots_->errors();
-    while (snapshots_->writes() + snapshots_->errors() == before) loop_.run_one();
+    const auto before = snapshots_->facts().writes + snapshots_->facts().errors;
+    while (snapshots_->facts().writes + snapshots_->facts().errors == before) loop_.run_one();
   }
   fs::path file(std::uint64_t generation) const {
     return directory_ / "state" /
@@ -127,7 +127,7 @@ TEST_F(Writing, TheFirstOneAndTheLastOne) {
   snapshots_->changed(true);
   run();
   EXPECT_TRUE(fs::exists(file(1)));
-  EXPECT_EQ(snapshots_->newest()->generation, 1u);
+  EXPECT_EQ(snapshots_->facts().newest->generation, 1u);
   generation_ = 2;
   snapshots_->changed(true);
   snapshots_->stop();
@@ -136,7 +136,7 @@ TEST_F(Writing, TheFirstOneAndTheLastOne) {
   const auto again = snapshots_->start();
   ASSERT_TRUE(again && *again);
   EXPECT_EQ((*again)->generation, 2u);
-  EXPECT_EQ(snapshots_->newest()->generation, 2u);
+  EXPECT_EQ(snapshots_->facts().newest->generation, 2u);
 }
 
 TEST_F(Writing, AWriteInProgressIsWaitedFor) {
@@ -148,7 +148,7 @@ TEST_F(Writing, AWriteInProgressIsWaitedFor) {
   EXPECT_TRUE(fs::exists(file(1)));
   EXPECT_TRUE(fs::exists(file(2)));
   loop_.poll();  // what the write had to say comes too late, and is dropped
-  EXPECT_EQ(snapshots_->newest()->generation, 2u);
+  EXPECT_EQ(snapshots_->facts().newest->generation, 2u);
 }
 
 TEST_F(Writing, WhatCannotBeWrittenIsToldAndTriedAgain) {
@@ -156,13 +156,13 @@ TEST_F(Writing, WhatCannotBeWrittenIsToldAndTriedAgain) {
   fs::create_directory(file(1).string() + ".new");  // in the way
   snapshots_->changed(true);
   run();
-  EXPECT_EQ(snapshots_->errors(), 1u);
-  EXPECT_THAT(snapshots_->last_error(), testing::HasSubstr(".new"));
-  EXPECT_FALSE(snapshots_->newest());
+  EXPECT_EQ(snapshots_->facts().errors, 1u);
+  EXPECT_THAT(snapshots_->facts().last_error, testing::HasSubstr(".new"));
+  EXPECT_FALSE(snapshots_->facts().newest);
   fs::remove(file(1).string() + ".new");
   snapshots_->stop();
-  EXPECT_EQ(snapshots_->last_error(), "");
-  EXPECT_EQ(snapshots_->newest()->generation, 1u);
+  EXPECT_EQ(snapshots_->facts().last_error, "");
+  EXPECT_EQ(snapshots_->facts().newest->generation, 1u);
 }
 
 TEST_F(Writing, TwoOfOneDirectoryAreRefused) {

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "agent/app/daemon.h"
 #include "agent/app/log.h"
-#include "agent/app/timer.h"
+#include "agent/app/serving.h"
 
 namespace holdfast {
 
@@ -19,19 +19,25 @@ constexpr std::size_t kNamed = 5;  // in one turn; the rest is a number
 
 }  // namespace
 
-void Daemon::report_unfit() {
-  const ReconcileStatus status = reconciler_->status();
-  std::set<ServiceKey> now;
-  std::size_t news = 0;
+void Serving::name_unfit(const ReconcileStatus& status) {
+  std::vector<Unfit> news;
   for (const Unfit& one : status.unfit) {
-    now.insert(one.key);
-    if (known_unfit_.contains(one.key) || ++news > kNamed) continue;
+    if (!known_unfit_.contains(one.key)) news.push_back(one);
+  }
+  const auto say = [](const Unfit& one) {
     log::error(fmt::format("service {} does not fit, what fits of it serves: {}",
                            one.key.to_string(), one.lacking));
-  }
-  if (news > kNamed)
-    log::error(fmt::format("{} more services do not fit; `holdfast status -o json` has them all",
-                           news - kNamed));
+  };
+  if (const std::size_t more = log::first(news, say, kNamed))
+    log::error(
+        fmt::format("{} more services do not fit; `holdfast status -o json` has them all", more));
+}
+
+void Serving::report_unfit() {
+  const ReconcileStatus status = reconciler_->status();
+  name_unfit(status);
+  std::set<ServiceKey> now;
+  for (const Unfit& one : status.unfit) now.insert(one.key);
   const auto fits = [&now](const ServiceKey& key) { return !now.contains(key); };
   const auto ended = std::count_if(known_unfit_.begin(), known_unfit_.end(), fits);
   if (ended)
@@ -48,22 +54,20 @@ void Daemon::report_unfit() {
 }
 
 // What leaves is room at once; the rest of the way out is a growth that failed for lack of memory.
-void Daemon::unfit_later() {
+void Serving::unfit_later() {
   if (!reconciler_->unfit()) {
-    unfit_timer_.cancel();
+    unfit_timer_->cancel();
     waiting_for_room_ = false;
     unfit_delay_ = kFirstTry;
     return;
   }
   if (std::exchange(waiting_for_room_, true)) return;
-  after(unfit_timer_, unfit_delay_, [this] {
+  unfit_timer_->after(unfit_delay_, [this] {
     waiting_for_room_ = false;
     unfit_delay_ = std::min(2 * unfit_delay_, kLongestTry);
     if (auto tried = reconciler_->retry_unfit(); !tried) log::error(tried.error().what);
     report_growth();
-    retry_later();
-    report_unfit();
-    collect_later();
+    tidy();
   });
 }
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/app/intake.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/app/log.h"
+#include "agent/app/problems.h"
+#include "agent/app/snapshots.h"
+
+namespace holdfast {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kWatchSources = 1s;
+// Of so many services a turn of the loop is the guard's, and the next one the catalog's.
+constexpr std::size_t kManyServices = 2000;
+
+}  // namespace
+
+Intake::Intake(Timers& timers, Followers followers)
+    : timers_(timers),
+      followers_(std::move(followers)),
+      later_timer_(timers.timer()),
+      tick_timer_(timers.timer()),
+      sources_timer_(timers.timer()),
+      gone_timer_(timers.timer()) {}
+
+void Intake::add(std::string name, std::string kind, bool fallback, std::unique_ptr<Source> source,
+                 const GuardSettings& settings) {
+  Guard guard(name, settings);
+  sources_.push_back(
+      {std::move(name), std::move(kind), fallback, std::move(source), std::move(guard)});
+}
+
+// In the order of the file, with the fallbacks behind all others, and then what is no longer in it.
+std::vector<SourceRank> Intake::ranks() const {
+  std::vector<SourceRank> result;
+  for (const bool fallback : {false, true}) {
+    for (const SourceState& source : sources_) {
+      if (source.fallback == fallback) result.push_back({source.name});
+    }
+  }
+  for (const auto& gone : gone_.rows(timers_.now())) result.push_back({gone.name});
+  return result;
+}
+
+void Intake::begin(std::uint64_t number) {
+  catalog_.emplace(ranks(), number);
+}
+
+void Intake::restore(Restored restored, const Image& found, const std::optional<Snapshot>& snapshot,
+                     std::uint64_t number) {
+  std::set<std::string> configured;
+  for (const SourceState& source : sources_) configured.insert(source.name);
+  gone_.take(restored, found, snapshot, configured, timers_.now());
+  catalog_.emplace(ranks(), std::max(restored.generation, number));
+  catalog_->restore(restored.tombstones, restored.sitting);
+  for (SourceState& source : sources_) {
+    const auto memory = restored.sources.find(source.name);
+    if (memory == restored.sources.end()) continue;
+    publish(catalog_->apply(source.name, source.guard.restore(memory->second, timers_.now())));
+  }
+  serve_gone();
+}
+
+void Intake::start(const std::optional<Snapshot>& snapshot) {
+  for (SourceState& source : sources_) {
+    if (snapshot) {
+      for (const auto& memory : snapshot->sources) {
+        if (memory.name == source.name) source.source->restore(memory.way);
+      }
+    }
+    source.source->remember(source.guard.said());
+    source.source->start(
+        [this, &source](SourceUpdate update) { on_update(source, std::move(update)); });
+  }
+  watch_sources();
+  followers_.questions();
+}
+
+void Intake::stop() {
+  flush();  // the last snapshot is of what the guards have
+  stopped_ = true;
+  for (SourceState& source : sources_) source.source->stop();
+}
+
+void Intake::watch_sources() {
+  for (SourceState& source : sources_) {
+    const auto line = source.watch.look(source.source->status(), timers_.now());
+    if (line) line->current ? log::info(line->text) : log::warn(line->text);
+  }
+  sources_timer_->after(kWatchSources, [this] { watch_sources(); });
+}
+
+void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
+  // Of a large cluster they are many, and seldom others: text that is printable is kept as it is.
+  if (update.problems == source.problems && update.doubts == source.doubts) return;
+  Faults faults = faults_of(update);
+  const FaultNews said = news({std::move(source.problems), std::move(source.doubts)}, faults);
+  for (const std::string& line : said.warnings)
+    log::warn(fmt::format("source {}: {}", source.name, line));
+  if (!said.note.empty()) log::info(fmt::format("source {}: {}", source.name, said.note));
+  source.problems = std::move(faults.problems);
+  source.doubts = std::move(faults.doubts);
+}
+
+void Intake::on_update(SourceState& source, SourceUpdate update) {
+  if (stopped_) return;
+  flush();
+  take_faults(source, update);
+  hear_of_addresses({}, update.claims);
+  auto admitted = source.guard.admit(update, timers_.now());
+  if (admitted.size() < kManyServices) return pass(source, update, admitted);
+  update.changes = {};  // the guard has them
+  later_ = [this, &source, update = std::move(update), admitted = std::move(admitted)] {
+    pass(source, update, admitted);
+  };
+  later_timer_->after(0s, [this] { flush(); });
+}
+
+// Whatever comes next finds the update in hand taken in.
+void Intake::flush() {
+  if (!later_) return;
+  later_timer_->cancel();
+  std::exchange(later_, nullptr)();
+}
+
+void Intake::pass(SourceState& source, const SourceUpdate& update,
+                  const std::vector<Admitted>& admitted) {
+  const bool first = update.complete && !source.complete;
+  source.complete = source.complete || update.complete;
+  source.spoke = source.spoke || update.complete || !update.confirmed_origins.empty();
+  followers_.taking();
+  carry(source, admitted);
+  if (first) followers_.keep();  // confirmed, though nothing may have changed
+  if (first) followers_.complete(source.name);
+  followers_.taken(update, first);
+}
+
+void Intake::carry(SourceState& source, const std::vector<Admitted>& admitted) {
+  admit(source, admitted);
+  report_holds();
+  tick_guards();
+}
+
+// Every configured source's word goes through here. What it lists is its own before a gone source
+// lets go of it, so that no connect finds neither.
+void Intake::admit(const SourceState& source, const std::vector<Admitted>& admitted) {
+  const auto taken = gone_.taken_over(admitted);
+  hear_of_addresses(admitted, {});
+  publish(catalog_->apply(source.name, admitted));
+  if (taken.empty()) return;
+  publish_gone(taken);
+  log::info(
+      fmt::format("source {} lists {} services of sources that are not in the configuration, "
+                  "and has taken them over",
+                  source.name, services_in(taken)));
+  followers_.keep();
+}
+
+void Intake::publish(const Generation& generation) {
+  const auto news = conflicts_.look(*catalog_);
+  for (const std::string& line : news.begun) log::warn(line);
+  for (const std::string& line : news.ended) log::info(line);
+  if (!generation.changes.empty()) followers_.generation(generation);
+}
+
+void Intake::tick_guards() {
+  std::optional<TimePoint> next;
+  for (SourceState& source : sources_) {
+    const auto deadline = source.guard.next_deadline();
+    if (deadline && (!next || *deadline < *next)) next = deadline;
+  }
+  if (!next) return;
+  tick_timer_->after(*next - timers_.now(), [this] {
+    flush();
+    for (SourceState& source : sources_) {
+      const auto deadline = source.guard.next_deadline();
+      if (!deadline || *deadline > timers_.now()) continue;
+      admit(source, source.guard.tick(timers_.now()));
+    }
+    report_holds();
+    tick_guards();
+  });
+}
+
+bool Intake::any_spoke() const {
+  return std::any_of(sources_.begin(), sources_.end(), [](const auto& one) { return one.spoke; });
+}
+
+bool Intake::all_spoke() const {
+  return std::all_of(sources_.begin(), sources_.end(), [](const auto& one) { return one.spoke; });
+}
+
+bool Intake::all_complete() const {
+  return std::all_of(sources_.begin(), sources_.end(),
+                     [](const auto& one) { return one.complete; });
+}
+
+void Intake::put(Snapshot& snapshot) const {
+  for (const SourceState& source : sources_) {
+    const std::string way = source.source->memory();
+    snapshot.sources.push_back({source.name, source.guard.memory(), way, cluster_of(way)});
+  }
+  snapshot.tombstones = catalog_->tombstones();
+  gone_.put(snapshot, timers_.now());
+}
+
+}  // namespace holdfast
