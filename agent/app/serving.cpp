@@ -133,9 +133,14 @@ void Serving::report_growth() {
 }
 
 // Whoever left the maps not known, or behind: verify and collect wait until they are right again.
+// The timer is not set anew by whatever else goes on meanwhile: that would put it off for ever.
 void Serving::retry_later() {
-  if (reconciler_->pending() && !reconciler_->unfinished())
-    retry_timer_->after(retry_delay_, [this] { retry(); });
+  if (retrying_ || !reconciler_->pending() || reconciler_->unfinished()) return;
+  retrying_ = true;
+  retry_timer_->after(retry_delay_, [this] {
+    retrying_ = false;
+    retry();
+  });
 }
 
 void Serving::retry() {

@@ -104,8 +104,9 @@ class Serving {
   UpdateTimes times_;
   std::unique_ptr<Timer> step_timer_, retry_timer_, collect_timer_, verify_timer_, unfit_timer_;
   bool attached_ = false;
-  bool collecting_ = false;        // the timer runs
-  bool waiting_for_room_ = false;  // the timer runs
+  bool retrying_ = false;          // the timer runs
+  bool collecting_ = false;        // likewise
+  bool waiting_for_room_ = false;  // likewise
   std::chrono::milliseconds retry_delay_{500}, unfit_delay_{1000};
   std::size_t changing_ = 0;          // services of the generations in hand
   std::set<ServiceKey> known_unfit_;  // already logged, as what follows
