@@ -67,10 +67,23 @@ Result<OpenedDataplane> Daemon::open_kernel(const Capacity& wanted, const Capaci
   return OpenedDataplane{kernel, kernel};
 }
 
+// As the kernel charges them: arrays by their elements; of the hash of frontends entry and bucket.
+MapsRoom Daemon::maps_room() const {
+  const auto maps = pipeline_.serving().maps();
+  if (!maps) return {};
+  const Capacity room = maps->capacity();
+  const std::uint64_t bytes = std::uint64_t{room.frontends} * 106 +
+                              std::uint64_t{room.services} * 32 + std::uint64_t{room.pools} * 40 +
+                              std::uint64_t{room.slots} * 8 + std::uint64_t{room.endpoints} * 112 +
+                              std::uint64_t{room.strings} * 64;
+  return {room.services, room.endpoints, bytes};
+}
+
 // Our own sockets never go through our own frontends (design.md 4.14).
 void Daemon::add_sources() {
-  const SourceSurroundings around{loop_, config_.node_name,
-                                  [this](int fd) { pipeline_.serving().bypass(fd); }};
+  const SourceSurroundings around{
+      loop_, config_.node_name, [this](int fd) { pipeline_.serving().bypass(fd); },
+      std::make_shared<MemoryGate>(memory_of_this_process(), [this] { return maps_room(); })};
   for (const SourceConfig& source : config_.sources)
     pipeline_.intake().add(source.name, kind_of(source), source.fallback,
                            make_source(source, around), config_.guard);

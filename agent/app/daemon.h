@@ -17,6 +17,7 @@
 #include "agent/base/result.h"
 #include "agent/config/config.h"
 #include "agent/health/prober.h"
+#include "agent/sources/memory_cost.h"
 
 namespace holdfast {
 
@@ -33,6 +34,7 @@ class Daemon {
  private:
   Pipeline::Surroundings surroundings();
   Result<OpenedDataplane> open_kernel(const Capacity& wanted, const Capacity& limit) const;
+  MapsRoom maps_room() const;
   void add_sources();
   Result<> listen();
   void serve_notices();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/config/config.h"
+#include "agent/sources/allowance.h"
 #include "agent/sources/source.h"
 
 namespace holdfast {
@@ -19,6 +20,7 @@ struct SourceSurroundings {
   boost::asio::io_context& loop;
   std::string node_name;
   std::function<void(int fd)> prepare_socket;  // before one of the agent's own sockets connects
+  std::shared_ptr<MemoryGate> memory = nullptr;
 };
 std::unique_ptr<Source> make_source(const SourceConfig& config,
                                     const SourceSurroundings& surroundings);

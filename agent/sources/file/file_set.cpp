@@ -5,12 +5,19 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <utility>
 
+#include "agent/base/memory.h"
+#include "agent/sources/kubernetes/amount.h"
+
 namespace holdfast {
 namespace {
+
+constexpr auto kNobodyKnows = std::numeric_limits<std::uint64_t>::max();
 
 std::string place(const Problem& problem) {
   return "line " + std::to_string(problem.line) + ", column " + std::to_string(problem.column) +
@@ -64,6 +71,12 @@ void keep_last_good(std::vector<Entry>& before, std::vector<Entry>& now) {
   }
 }
 
+Amount amount_of(const std::vector<Entry>& entries) {
+  Amount amount;
+  for (const Entry& entry : entries) amount += kubernetes::amount_of(entry.objects);
+  return amount;
+}
+
 // Which object it is that nobody can name, nobody can tell: it may be any that is missing.
 std::string doubt_of_nameless(const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
@@ -89,17 +102,42 @@ std::vector<Entry> take_over(Reading& reading, std::vector<Entry>& before) {
 
 }  // namespace
 
-FileSet::FileSet(std::string source, std::string node_name)
-    : source_(std::move(source)), node_name_(std::move(node_name)) {}
+FileSet::FileSet(std::string source, std::string node_name, std::shared_ptr<MemoryGate> gate)
+    : source_(std::move(source)), node_name_(std::move(node_name)), gate_(std::move(gate)) {}
+
+std::size_t FileSet::refused_for_memory() const {
+  return static_cast<std::size_t>(std::count_if(
+      files_.begin(), files_.end(), [](const auto& file) { return file.second.refusal; }));
+}
+
+std::optional<std::uint64_t> FileSet::needed_memory() const {
+  std::optional<std::uint64_t> least;
+  for (const auto& [path, file] : files_) {
+    if (!file.refusal || file.refusal->needed == kNobodyKnows) continue;
+    const std::uint64_t needed = file.refusal->needed + file.size;
+    least = std::min(least.value_or(needed), needed);
+  }
+  return least;
+}
 
 void FileSet::parse(const std::string& path, std::string_view content, File& file,
-                    const std::stop_token& stop) {
-  Reading reading = read_text(content, path, file.entries, stop);
+                    const std::stop_token& stop, Allowance& allowance) {
+  allowance.begin(content.size(), amount_of(file.entries));
+  Reading reading = read_text(content, path, file.entries, stop, &allowance);
   if (reading.stopped) {
     file.hash = 0;
     return;
   }
   file.problems.clear();
+  file.refusal.reset();
+  if (reading.refused) {
+    reading = {};
+    file.refusal = allowance.give_up();
+    ++refusals_;
+    file.doubt = file.refusal->words;
+    file.problems = {{path, 0, 0, "", file.doubt}};
+    return give_back_memory();
+  }
   std::size_t items = 0;
   for (const Reading::Part& part : reading.parts)
     items += (part.from ? file.entries[*part.from] : part.entry).objects.items;
@@ -119,30 +157,43 @@ void FileSet::parse(const std::string& path, std::string_view content, File& fil
   file.doubt = items == 0 ? "the file lists nothing" : doubt_of_nameless(now);
   file.ever_good = file.ever_good || items != 0;
   file.entries = std::move(now);
+  allowance.accept();
+}
+
+bool FileSet::cannot_read(const std::string& path, File& file, const Error& error) {
+  // Its text alone does not fit, as before: how little is left changes all the time.
+  const bool memory = error.sys == ENOMEM;
+  const bool news = !(memory && file.refusal) && file.doubt != error.what;
+  file.hash = 0;
+  file.refusal.reset();
+  if (memory && news) ++refusals_;
+  if (memory) file.refusal = Refusal{kNobodyKnows, error.what};
+  if (!news) return false;
+  file.doubt = error.what;
+  file.problems = {{path, 0, 0, "", error.what}};
+  return true;
 }
 
 bool FileSet::take(const std::string& path, const Result<std::string>& content,
-                   const std::stop_token& stop) {
+                   const std::stop_token& stop, Allowance& allowance) {
   File& file = files_[path];
   const bool was_present = std::exchange(file.present, true);
-  if (!content) {
-    const bool news = file.doubt != content.error().what;
-    file.doubt = content.error().what;
-    file.problems = {{path, 0, 0, "", content.error().what}};
-    file.hash = 0;
-    return news;
-  }
+  if (!content) return cannot_read(path, file, content.error());
   const std::uint64_t hash = XXH3_64bits(content->data(), content->size()) | 1;  // 0: none
-  if (was_present && hash == file.hash) return false;
+  const bool same = was_present && hash == file.hash;
+  if (same && !(file.refusal && allowance.worth_another_try(*file.refusal))) return false;
   file.hash = hash;
-  parse(path, *content, file, stop);
-  return true;
+  file.size = content->size();
+  const std::string before = file.refusal ? file.doubt : "";
+  parse(path, *content, file, stop, allowance);
+  return !same || file.doubt != before;
 }
 
 bool FileSet::vanish(File& file) {
   if (!file.present) return false;
   file.present = false;
   file.hash = 0;
+  file.refusal.reset();
   file.entries.clear();
   file.problems.clear();
   file.doubt = "the file vanished";
@@ -163,8 +214,13 @@ std::optional<SourceUpdate> FileSet::observe(FileTexts&& files, const std::strin
                                              const std::stop_token& stop) {
   news_ = news_ || listing_error != listing_error_;
   listing_error_ = listing_error;
+  Amount said;
+  if (gate_) {
+    for (const auto& [path, file] : files_) said += amount_of(file.entries);
+  }
+  Allowance allowance(gate_.get(), source_, said);
   for (auto& [path, content] : files) {
-    news_ = take(path, content, stop) || news_;
+    news_ = take(path, content, stop, allowance) || news_;
     if (content) *content = std::string();  // a large one is not needed any more
     if (stop.stop_requested()) return std::nullopt;
   }

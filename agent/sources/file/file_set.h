@@ -9,6 +9,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/sources/allowance.h"
 #include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/last_known.h"
 #include "agent/sources/kubernetes/objects.h"
@@ -28,7 +30,8 @@ using FileTexts = std::map<std::string, Result<std::string>>;
 
 class FileSet {
  public:
-  FileSet(std::string source, std::string node_name);
+  // Without a gate, whatever comes is taken for what fits into memory.
+  FileSet(std::string source, std::string node_name, std::shared_ptr<MemoryGate> gate = nullptr);
 
   // Before the first observe(): what this source said in an earlier life, for objects that cannot
   // be read now.
@@ -39,6 +42,11 @@ class FileSet {
   std::optional<SourceUpdate> observe(FileTexts&& files, const std::string& listing_error,
                                       const std::stop_token& stop = {});
   bool doubtful() const { return !doubts_.empty(); }
+  // Of the files that do not fit into memory, what the one that needs least needs, its text
+  // included. So much may come to be left, and no file changes.
+  std::optional<std::uint64_t> needed_memory() const;
+  std::size_t refused_for_memory() const;               // files
+  std::uint64_t refusals() const { return refusals_; }  // in this life
   // A file that vanished is in doubt while something of it is held that nobody has decided about:
   // `undecided` names such files, "" any. True: the next observe() has something to tell.
   bool forget_vanished(const std::set<std::string>& undecided);
@@ -50,20 +58,24 @@ class FileSet {
     std::vector<Problem>
         problems;       // that it cannot be read or parsed now; else entries have theirs
     std::string doubt;  // "": trusted
+    std::optional<Refusal> refusal;  // as it is now it does not fit into memory
+    std::size_t size = 0;            // bytes
     bool ever_good = false;
     bool present = false;
   };
 
   bool take(const std::string& path, const Result<std::string>& content,
-            const std::stop_token& stop);
+            const std::stop_token& stop, Allowance& allowance);
   void parse(const std::string& path, std::string_view content, File& file,
-             const std::stop_token& stop);
+             const std::stop_token& stop, Allowance& allowance);
+  bool cannot_read(const std::string& path, File& file, const Error& error);
   bool vanish(File& file);
   SourceUpdate assemble(const std::string& listing_error);
   ServicePtr as_known(ServicePtr service) const;
 
   std::string source_;
   std::string node_name_;
+  std::shared_ptr<MemoryGate> gate_;
   std::map<std::string, File> files_;
   std::map<ServiceKey, ServicePtr> last_;
   kubernetes::LastKnown last_known_;
@@ -71,7 +83,7 @@ class FileSet {
   bool news_ = true;       // to tell, though no file changes
   bool complete_ = false;  // every file there is was good once, in this life
   std::string listing_error_;
-  std::uint64_t revision_ = 0;
+  std::uint64_t revision_ = 0, refusals_ = 0;
 };
 
 }  // namespace holdfast

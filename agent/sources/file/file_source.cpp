@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kSettle = 25ms;  // an editor's or kubelet's several steps come as one change
 constexpr auto kRescan = 30s;   // for what inotify does not tell: bind mounts, network file systems
+constexpr auto kMemory = 2s;    // between two looks whether what did not fit into memory fits now
 constexpr std::size_t kLongest = std::size_t{256} << 20;
 
 bool is_catalog(const fs::path& path) {
@@ -31,12 +32,22 @@ bool is_catalog(const fs::path& path) {
   return extension == ".yaml" || extension == ".yml" || extension == ".json";
 }
 
-FileTexts read_files(const fs::path& path, std::string& listing_error) {
+Result<std::string> read_text_of(const fs::path& path, const MemoryGate* gate) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);  // else read_file() says what is wrong
+  constexpr std::size_t kSmall = std::size_t{1} << 20;
+  if (gate && !error && size > kSmall && size <= kLongest) {
+    if (auto may = may_read(gate->room(), size); !may) return tl::unexpected(may.error());
+  }
+  return read_file(path.string(), kLongest);
+}
+
+FileTexts read_files(const fs::path& path, std::string& listing_error, const MemoryGate* gate) {
   FileTexts result;
   std::error_code error;
   if (!fs::is_directory(path, error)) {
     if (fs::exists(path, error)) {
-      result.emplace(path.string(), read_file(path.string(), kLongest));
+      result.emplace(path.string(), read_text_of(path, gate));
     } else {
       listing_error = path.string() + ": no such file or directory";
     }
@@ -45,7 +56,7 @@ FileTexts read_files(const fs::path& path, std::string& listing_error) {
   for (fs::directory_iterator entry(path, error), end; !error && entry != end;
        entry.increment(error)) {
     if (!is_catalog(entry->path())) continue;
-    result.emplace(entry->path().string(), read_file(entry->path().string(), kLongest));
+    result.emplace(entry->path().string(), read_text_of(entry->path(), gate));
   }
   if (error) listing_error = path.string() + ": " + error.message();
   return result;
@@ -60,14 +71,16 @@ std::size_t bytes_of(const FileTexts& files) {
 }  // namespace
 
 FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSourceConfig config,
-                       std::string node_name)
+                       std::string node_name, std::shared_ptr<MemoryGate> gate)
     : loop_(loop),
       name_(name),
       config_(std::move(config)),
-      files_(std::move(name), std::move(node_name)),
+      gate_(std::move(gate)),
+      files_(std::move(name), std::move(node_name), gate_),
       events_(loop),
       settle_timer_(loop),
-      rescan_timer_(loop) {
+      rescan_timer_(loop),
+      memory_timer_(loop) {
   // "catalog.d/" has itself for a parent.
   while (config_.path.size() > 1 && config_.path.back() == '/') config_.path.pop_back();
   status_.name = name_;
@@ -107,6 +120,7 @@ void FileSource::stop() {
   if (events_.is_open()) events_.close(ignored);
   settle_timer_.cancel();
   rescan_timer_.cancel();
+  memory_timer_.cancel();
   watched_.clear();
   being_written_.clear();
   settling_ = again_ = whatever_ = false;
@@ -259,9 +273,9 @@ void FileSource::read_all(bool whatever) {
   }
   watch();
   beside(
-      [path = fs::path(config_.path)](const std::stop_token&) {
+      [path = fs::path(config_.path), gate = gate_](const std::stop_token&) {
         Contents contents;
-        contents.files = read_files(path, contents.listing_error);
+        contents.files = read_files(path, contents.listing_error, gate.get());
         return contents;
       },
       [this, whatever](Contents contents) {
@@ -275,6 +289,7 @@ void FileSource::read_all(bool whatever) {
 void FileSource::understand(Contents contents) {
   const std::string listing_error = contents.listing_error;
   auto shared = std::make_shared<Contents>(std::move(contents));
+  if (gate_) gate_->begin(name_);
   beside(
       [this, shared](const std::stop_token& stop) {
         constexpr std::size_t kSmall = std::size_t{1} << 20;
@@ -291,13 +306,28 @@ void FileSource::understand(Contents contents) {
 
 void FileSource::tell(std::optional<SourceUpdate> update, const std::string& listing_error) {
   if (!files_.doubtful()) status_.last_confirmed = std::chrono::system_clock::now();
+  status_.counters = {{"memory_refusals", files_.refusals()}};
+  needed_memory_ = files_.needed_memory();
+  wait_for_memory();
   if (!update) return;
   status_.last_error.clear();
   for (const Doubt& doubt : update->doubts) {
     status_.last_error = (doubt.origin.empty() ? "" : doubt.origin + ": ") + doubt.reason;
   }
   status_.state = !listing_error.empty() ? "failed" : files_.doubtful() ? "degraded" : "current";
+  status_.cause = files_.refused_for_memory() ? "memory" : "";
   sink_(std::move(*update));
+}
+
+// A pod's limit may be raised in place, and others of its cgroup may leave. The kernel tells
+// nobody.
+void FileSource::wait_for_memory() {
+  if (!gate_ || !needed_memory_) return;
+  memory_timer_.expires_after(kMemory);
+  memory_timer_.async_wait(while_running([this] {
+    if (needed_memory_ && fits(gate_->room(), *needed_memory_)) read_all();
+    wait_for_memory();
+  }));
 }
 
 // What came up during a reading.

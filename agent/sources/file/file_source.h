@@ -24,7 +24,7 @@ namespace holdfast {
 class FileSource : public Source {
  public:
   FileSource(boost::asio::io_context& loop, std::string name, FileSourceConfig config,
-             std::string node_name);
+             std::string node_name, std::shared_ptr<MemoryGate> gate = nullptr);
   ~FileSource() override;
 
   void start(Sink sink) override;
@@ -56,20 +56,23 @@ class FileSource : public Source {
   bool is_ours(const std::filesystem::path& path) const;
   void settle();
   void rescan_later();
+  void wait_for_memory();
 
   boost::asio::io_context& loop_;
   std::string name_;
   FileSourceConfig config_;
+  std::shared_ptr<MemoryGate> gate_;  // nullptr: whatever there is fits
   FileSet files_;
   Sink sink_;
   boost::asio::posix::stream_descriptor events_;
-  boost::asio::steady_timer settle_timer_, rescan_timer_;
+  boost::asio::steady_timer settle_timer_, rescan_timer_, memory_timer_;
   std::map<int, std::filesystem::path> watched_;  // by watch descriptor
   std::set<std::filesystem::path> being_written_;
   bool settling_ = false;
   bool again_ = false, whatever_ = false;           // read once more after this reading; so
   std::optional<std::set<std::string>> undecided_;  // told while the thread had the FileSet
   std::shared_ptr<bool> running_;  // handlers hold it weakly: none acts after stop() or the end
+  std::optional<std::uint64_t> needed_memory_;  // for what did not fit
   SourceStatus status_;
   std::jthread worker_;  // joinable: a reading is in progress. Last: it ends before all else
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/sources/cut.h"
+#include "agent/sources/kubernetes/amount.h"
 #include "agent/sources/value.h"
 
 namespace holdfast {
@@ -19,8 +20,8 @@ enum class Role : std::uint64_t { document = 1, item = 2 };
 class TextReader {
  public:
   TextReader(std::string_view text, const std::string& path, const std::vector<Entry>& before,
-             const std::stop_token& stop)
-      : text_(text), path_(path), stop_(stop) {
+             const std::stop_token& stop, Allowance* allowance)
+      : text_(text), path_(path), before_(before), stop_(stop), allowance_(allowance) {
     known_.reserve(before.size());
     for (std::size_t index = before.size(); index-- > 0;) {
       if (before[index].hash) known_.emplace(before[index].hash, index);
@@ -31,12 +32,15 @@ class TextReader {
     for (const CutDocument& document : cut(text_)) {
       if (!(document.items.empty() ? take(document.whole, Role::document, "") : list(document)))
         return whole();
-      if (reading_.stopped) break;
+      if (ended()) break;
     }
+    if (allowance_ && !ended()) reading_.refused = !allowance_->may_end();
     return std::move(reading_);
   }
 
  private:
+  bool ended() const { return reading_.stopped || reading_.refused; }
+
   // False: a piece does not parse.
   bool list(const CutDocument& document) {
     const ParseOutcome frame = parse_documents(document.frame, path_);
@@ -47,7 +51,7 @@ class TextReader {
     if (!implied) return take(document.whole, Role::document, "");
     for (const Piece& item : document.items) {
       if (!take(item, Role::item, *implied)) return false;
-      if (reading_.stopped) break;
+      if (ended()) break;
     }
     return true;
   }
@@ -62,12 +66,19 @@ class TextReader {
     if (const auto known = known_.find(hash); known != known_.end()) {
       part.from = known->second;
       known_.erase(known);
+      if (allowance_)
+        allowance_->taken_over(piece.text.size(),
+                               kubernetes::amount_of(before_[*part.from].objects));
     } else {
+      reading_.refused = allowance_ && !allowance_->may_parse(piece.text.size());
+      if (reading_.refused) return true;
       const ParseOutcome parsed =
           role == Role::item ? parse_item(piece, path_) : parse_piece(piece, path_);
       if (parsed.problem) return false;
       part.entry = decoded(parsed.documents, implied);
       part.entry.hash = hash;
+      if (allowance_)
+        allowance_->parsed(piece.text.size(), kubernetes::amount_of(part.entry.objects));
     }
     part.entry.line = piece.line;
     part.entry.column = piece.column;
@@ -84,21 +95,34 @@ class TextReader {
 
   // Cut in the wrong place, or a problem: what it is and where the whole text says. Only a text
   // without one is worth the memory of all its values.
-  Reading whole() const {
+  Reading whole() {
+    reading_ = {};
     Reading reading;
     reading.problem = check_text(text_, path_);
     if (reading.problem) return reading;
+    if (allowance_) {
+      allowance_->once_more();
+      reading.refused = !allowance_->may_parse(text_.size());
+      if (reading.refused) return reading;
+    }
     const ParseOutcome parsed = parse_documents(text_, path_);
     reading.problem = parsed.problem;
     for (const Value& document : parsed.documents) {
-      reading.parts.emplace_back().entry = decoded({document}, "");
+      Entry& entry = reading.parts.emplace_back().entry;
+      entry = decoded({document}, "");
+      if (allowance_)
+        allowance_->parsed(text_.size() / parsed.documents.size(),
+                           kubernetes::amount_of(entry.objects));
     }
+    if (allowance_ && !reading.problem) reading.refused = !allowance_->may_end();
     return reading;
   }
 
   std::string_view text_;
   const std::string& path_;
+  const std::vector<Entry>& before_;
   const std::stop_token& stop_;
+  Allowance* allowance_;
   std::unordered_multimap<std::uint64_t, std::size_t> known_;
   Reading reading_;
 };
@@ -125,8 +149,8 @@ void Entry::move_to(int to_line, int to_column) {
 }
 
 Reading read_text(std::string_view text, const std::string& path, const std::vector<Entry>& before,
-                  const std::stop_token& stop) {
-  return TextReader(text, path, before, stop).read();
+                  const std::stop_token& stop, Allowance* allowance) {
+  return TextReader(text, path, before, stop, allowance).read();
 }
 
 }  // namespace holdfast

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/sources/allowance.h"
 #include "agent/sources/kubernetes/objects.h"
 #include "agent/sources/update.h"
 
@@ -36,9 +37,10 @@ struct Reading {
   std::vector<Part> parts;
   std::optional<Problem> problem;  // the text cannot be parsed: parts say nothing
   bool stopped = false;            // before its end, by the token
+  bool refused = false;            // before its end: what it says does not fit into memory
 };
 
 Reading read_text(std::string_view text, const std::string& path, const std::vector<Entry>& before,
-                  const std::stop_token& stop = {});
+                  const std::stop_token& stop = {}, Allowance* allowance = nullptr);
 
 }  // namespace holdfast
