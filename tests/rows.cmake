@@ -17,6 +17,7 @@ holdfast_python(tools bench bench/smoke ${bin})  # that the benchmarks work, no 
 holdfast_python(e2e scenario e2e/scenario ${bin})
 holdfast_python(e2e snapshots e2e/snapshots ${bin})
 holdfast_python(e2e doubt e2e/doubt ${bin})
+holdfast_python(e2e memory e2e/memory ${bin})
 holdfast_python(e2e claims e2e/claims ${bin})
 holdfast_python(e2e links e2e/links ${bin})
 holdfast_python(e2e churn e2e/churn ${bin} --replacements 500)  # without --replacements
