@@ -146,24 +146,41 @@ HF_INLINE void hf_write_addr(struct bpf_sock_addr* ctx, int v6, const struct hf_
   ctx->user_port = port;
 }
 
+HF_INLINE void hf_note_handshake(const struct hf_socket* state, struct hf_endpoint_stats* stats,
+                                 __u32 srtt_us) {
+  __u32 dialled_at = (__u32)(state->dialled_at >> HF_HANDSHAKE_SHIFT);
+  __u32 before = *(volatile __u32*)&stats->failure;
+  __u32 after = hf_failure_after_handshake(before, state->incarnation, dialled_at);
+
+  __sync_fetch_and_add(&stats->established, 1);
+  if (srtt_us) stats->srtt_us = srtt_us;
+  if (dialled_at > stats->handshake_at) stats->handshake_at = dialled_at;
+  if (after != before) stats->failure = after;
+}
+
+HF_INLINE void hf_note_failure(const struct hf_socket* state, struct hf_endpoint_stats* stats,
+                               __u64 segment_at) {
+  __sync_fetch_and_add(&stats->failures, 1);
+  stats->failure =
+      hf_failure_after_failure(*(volatile __u32*)&stats->failure, state->incarnation,
+                               hf_failure_of(segment_at - state->dialled_at),
+                               (__u32)(segment_at >> HF_HANDSHAKE_SHIFT), stats->handshake_at);
+}
+
 HF_INLINE void hf_judge(const struct hf_socket* state, const struct hf_endpoint* endpoint,
                         struct hf_endpoint_stats* stats, const struct hf_sight* sight) {
   __u32 outcome = hf_outcome_of(sight, endpoint, state->dialled_at);
-  __u32 dialled_at = (__u32)(state->dialled_at >> HF_HANDSHAKE_SHIFT);
 
   if (outcome == HF_OUTCOME_FOREIGN) {
     hf_count(HF_COUNT_FOREIGN_PEER);
   } else if (outcome == HF_OUTCOME_UNSENT) {
     hf_count(HF_COUNT_UNSENT);
   } else if (outcome == HF_OUTCOME_ESTABLISHED) {
-    __sync_fetch_and_add(&stats->established, 1);
-    if (sight->srtt_us) stats->srtt_us = sight->srtt_us;
-    if (dialled_at > stats->handshake_at) stats->handshake_at = dialled_at;
+    hf_note_handshake(state, stats, sight->srtt_us);
   } else if (outcome == HF_OUTCOME_ABANDONED) {
     __sync_fetch_and_add(&stats->abandoned, 1);
   } else {
-    __sync_fetch_and_add(&stats->failures, 1);
-    stats->last_failure = hf_failure_of(sight->segment_at - state->dialled_at);
+    hf_note_failure(state, stats, sight->segment_at);
   }
 }
 

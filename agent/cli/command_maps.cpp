@@ -131,7 +131,7 @@ int pool_list(const Env& env, const Options& options) {
                               {"first_slot", pool.first_slot},
                               {"slots", pool.selectable},
                               {"generation", pool.generation},
-                              {"selector", "random"},
+                              {"selector", to_string(pool.selector)},
                               {"no_endpoints", to_string(pool.no_endpoints)}});
       }
     }

@@ -42,6 +42,14 @@ std::string_view to_string(hf_no_endpoints answer) {
   return "unknown";
 }
 
+std::string_view to_string(hf_selector selector) {
+  switch (selector) {
+    case HF_SELECT_RANDOM:
+      return "random";
+  }
+  return "unknown";
+}
+
 object frontend_row(const Frontend& frontend, Protocol protocol) {
   object row{{"address", frontend.address.to_string()},
              {"port", frontend.port},
@@ -120,7 +128,7 @@ array map_rows(const MapsView& maps) {
   const Image& image = maps.image;
   const Capacity& room = maps.capacity;
   std::uint64_t slots = 0;
-  for (const hf_pool& pool : image.pools) slots += words_of(pool).length();
+  for (std::uint32_t id = 1; id < image.pools.size(); ++id) slots += words_of(image, id).length();
   const auto row = [&maps](const char* name, std::uint64_t used, std::uint64_t capacity) {
     return object{{"name", name}, {"used", used}, {"capacity", capacity}, {"set", maps.set}};
   };
@@ -164,10 +172,9 @@ array dump_frontends(const Image& image) {
 
 array dump_pools(const Image& image) {
   array rows;
-  for (std::size_t id = 1; id < image.pools.size(); ++id) {
-    const hf_pool& pool = image.pools[id];
-    if (pool.word == 0) continue;
-    const PoolWords words = words_of(pool);
+  for (std::uint32_t id = 1; id < image.pools.size(); ++id) {
+    if (image.pools[id].word == 0) continue;
+    const PoolWords words = words_of(image, id);
     rows.push_back(object{{"id", id},
                           {"first_slot", words.first},
                           {"count", words.selectable},
@@ -193,15 +200,17 @@ array dump_endpoints(const Image& image) {
     if (endpoint.incarnation == 0) continue;
     const EndpointKey key = key_of(endpoint, {});
     const hf_endpoint_stats stats = id < image.stats.size() ? image.stats[id] : hf_endpoint_stats{};
-    rows.push_back(object{{"id", id},
-                          {"address", key.address.to_string()},
-                          {"port", key.port},
-                          {"incarnation", endpoint.incarnation},
-                          {"connects", stats.connects},
-                          {"closes", stats.closes},
-                          {"established", stats.established},
-                          {"failures", stats.failures},
-                          {"abandoned", stats.abandoned}});
+    rows.push_back(
+        object{{"id", id},
+               {"address", key.address.to_string()},
+               {"port", key.port},
+               {"incarnation", endpoint.incarnation},
+               {"connects", stats.connects},
+               {"closes", stats.closes},
+               {"established", stats.established},
+               {"failures", stats.failures},
+               {"abandoned", stats.abandoned},
+               {"failures_in_row", hf_failures_in_row(stats.failure, endpoint.incarnation)}});
   }
   return rows;
 }

@@ -12,6 +12,7 @@ namespace holdfast::cli {
 
 std::string_view to_string(hf_member_state state);
 std::string_view to_string(hf_no_endpoints answer);
+std::string_view to_string(hf_selector selector);
 
 boost::json::object frontend_row(const Frontend& frontend, Protocol protocol);
 boost::json::object endpoint_row(const EndpointView& view);

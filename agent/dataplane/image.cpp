@@ -21,7 +21,7 @@ Capacity capacity_for(std::uint32_t services, std::uint32_t endpoints) {
   constexpr std::uint64_t kMostSlots = 1ull << HF_POOL_FIRST_BITS;
   Capacity capacity;
   capacity.frontends = bounded(8ull * services, 1ull << 31);
-  capacity.services = bounded(1ull + services, kMostPools);
+  capacity.services = bounded(1ull + services, 1ull << HF_POLICY_SERVICE_BITS);
   capacity.pools = bounded(1 + 4ull * services, kMostPools);
   capacity.slots = bounded((8ull * endpoints + 2 * kLine - 1) / kLine * kLine, kMostSlots);
   capacity.endpoints = bounded(1ull + endpoints, 1ull << 31);
@@ -52,7 +52,7 @@ std::optional<Capacity> grown(const Capacity& now, const Capacity& needed, const
 std::vector<hf_endpoint_stats> begin_stats(const Image& before) {
   std::vector<hf_endpoint_stats> result(before.stats.size());
   for (std::size_t id = 0; id < result.size(); ++id) {
-    result[id].last_failure = before.stats[id].last_failure;
+    result[id].failure = before.stats[id].failure;
     result[id].srtt_us = before.stats[id].srtt_us;
     result[id].handshake_at = before.stats[id].handshake_at;
   }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "agent/dataplane/layout1.h"
 #include "holdfast/abi/counters.h"
 #include "holdfast/abi/endpoint.h"
 #include "holdfast/abi/frontend.h"
@@ -22,17 +23,18 @@ constexpr std::uint32_t kLargestElement = 4096;
 
 // Fields that sets of earlier versions lack: zero there.
 constexpr std::pair<std::string_view, std::string_view> kAdded[] = {
-    {"endpoint_stats", "handshake_at"}, {"pool_names", "traffic"}};
+    {"endpoint_stats", "handshake_at"}, {"pool_names", "traffic"}, {"pool_names", "tail"}};
 
 bool added(std::string_view element, std::string_view field) {
   return std::find(std::begin(kAdded), std::end(kAdded), std::pair(element, field)) !=
          std::end(kAdded);
 }
 
-#define HF_FIELD(type, field)                          \
-  Field {                                              \
-#field, offsetof(type, field), sizeof(type::field) \
+#define HF_FIELD_AS(name, type, field)               \
+  Field {                                            \
+    name, offsetof(type, field), sizeof(type::field) \
   }
+#define HF_FIELD(type, field) HF_FIELD_AS(#field, type, field)
 
 Schema make_own_schema() {
   Schema schema;
@@ -41,18 +43,19 @@ Schema make_own_schema() {
                                {HF_FIELD(hf_frontend_key, addr), HF_FIELD(hf_frontend_key, port),
                                 HF_FIELD(hf_frontend_key, protocol)}};
   elements["frontends"] = {sizeof(std::uint32_t), {{"word", 0, sizeof(std::uint32_t)}}};
-  elements["pools"] = {sizeof(hf_pool), {HF_FIELD(hf_pool, word), HF_FIELD(hf_pool, policy)}};
+  elements["pools"] = {sizeof(hf_pool),
+                       {HF_FIELD(hf_pool, word), HF_FIELD_AS("policy_2", hf_pool, policy)}};
   elements["slots"] = {sizeof(std::uint32_t), {{"endpoint", 0, sizeof(std::uint32_t)}}};
   elements["slot_line"] = {sizeof(hf_slot_line), {}};  // programs know how many slots are in one
   elements["slot_info"] = {sizeof(std::uint32_t), {{"info", 0, sizeof(std::uint32_t)}}};
   elements["endpoints"] = {sizeof(hf_endpoint),
                            {HF_FIELD(hf_endpoint, addr), HF_FIELD(hf_endpoint, port),
-                            HF_FIELD(hf_endpoint, flags), HF_FIELD(hf_endpoint, incarnation)}};
+                            HF_FIELD(hf_endpoint, protocol), HF_FIELD(hf_endpoint, incarnation)}};
   elements["endpoint_stats"] = {
       sizeof(hf_endpoint_stats),
       {HF_FIELD(hf_endpoint_stats, connects), HF_FIELD(hf_endpoint_stats, closes),
        HF_FIELD(hf_endpoint_stats, established), HF_FIELD(hf_endpoint_stats, failures),
-       HF_FIELD(hf_endpoint_stats, abandoned), HF_FIELD(hf_endpoint_stats, last_failure),
+       HF_FIELD(hf_endpoint_stats, abandoned), HF_FIELD(hf_endpoint_stats, failure),
        HF_FIELD(hf_endpoint_stats, srtt_us), HF_FIELD(hf_endpoint_stats, handshake_at)}};
   elements["service_names"] = {
       sizeof(hf_service_name),
@@ -61,7 +64,8 @@ Schema make_own_schema() {
   elements["pool_names"] = {sizeof(hf_pool_name),
                             {HF_FIELD(hf_pool_name, service), HF_FIELD(hf_pool_name, port),
                              HF_FIELD(hf_pool_name, protocol), HF_FIELD(hf_pool_name, family),
-                             HF_FIELD(hf_pool_name, port_name), HF_FIELD(hf_pool_name, traffic)}};
+                             HF_FIELD(hf_pool_name, port_name), HF_FIELD(hf_pool_name, traffic),
+                             HF_FIELD(hf_pool_name, tail)}};
   elements["endpoint_names"] = {
       sizeof(hf_endpoint_name),
       {HF_FIELD(hf_endpoint_name, identity), HF_FIELD(hf_endpoint_name, node),
@@ -165,6 +169,10 @@ std::string to_text(const Schema& schema) {
   return text + fmt::format("counters {}\n", fmt::join(schema.counters, " "));
 }
 
+std::string own_text() {
+  return to_text(layout1::with_former_names(own_schema()));
+}
+
 Result<Schema> parse_schema(std::string_view text) {
   Schema schema;
   const auto lines = split(text.substr(0, text.find('\0')), '\n');
@@ -176,6 +184,7 @@ Result<Schema> parse_schema(std::string_view text) {
     if (words[0] != "element") continue;
     if (auto parsed = parse_element(words, schema); !parsed) return tl::unexpected(parsed.error());
   }
+  layout1::rename_fields(schema);
   if (auto good = require_own_fields(schema); !good) return tl::unexpected(good.error());
   return schema;
 }

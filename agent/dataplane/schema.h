@@ -26,7 +26,7 @@ struct Field {
 // and `strings` are those of the flat run that the array is: a slot, a cell.
 struct ElementLayout {
   std::uint32_t size = 0;
-  std::vector<Field> fields;  // padding has none
+  std::vector<Field> fields;  // what is reserved, and padding, has none
 
   const Field* find(std::string_view name) const;
   bool operator==(const ElementLayout&) const = default;
@@ -42,6 +42,7 @@ struct Schema {
 
 const Schema& own_schema();  // of include/holdfast/abi/ as this program was built with
 std::string to_text(const Schema& schema);
+std::string own_text();  // of own_schema(), so that it is read by earlier versions too
 // incompatible: cannot be read by this program, and why. What is returned has every field that
 // own_schema() has, within its element and of the same size.
 Result<Schema> parse_schema(std::string_view text);

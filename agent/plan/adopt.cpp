@@ -73,13 +73,14 @@ class Adoption {
   }
 
   // A pool whose word was never stored is free. One that no service owns goes with the next plan.
+  // The tail of one whose name was written for a word that never came is free: nothing reads it.
   Result<> adopt_pool(std::uint32_t id) {
     const hf_pool_name& name = image_.pool_names[id];
     const hf_pool& pool = image_.pools[id];
     if (pool.word == 0) return {};
     PoolRecord record;
     record.id = id;
-    const PoolWords words = words_of(pool);
+    const PoolWords words = words_of(pool, name);
     record.first = words.first;
     record.length = words.length();
     record.generation = words.generation;

@@ -31,8 +31,8 @@ std::string text(const hf_frontend_key& key, std::uint32_t word) {
 
 std::string text(const hf_pool& pool) {
   if (pool.word == 0) return "none";
-  const PoolWords words = words_of(pool);
-  return fmt::format("slots {}+{} generation {}", words.first, words.selectable, words.generation);
+  return fmt::format("slots {}+{} generation {}", hf_pool_first(pool.word),
+                     hf_pool_count(pool.word), hf_pool_generation(pool.word));
 }
 
 std::string text(const hf_endpoint& endpoint) {
@@ -115,9 +115,8 @@ struct Walk {
 
   void compare_slots() {
     for (std::uint32_t id = 1; id < desired.pools.size(); ++id) {
-      const hf_pool& pool = desired.pools[id];
-      if (pool.word == 0) continue;
-      const PoolWords words = words_of(pool);
+      if (desired.pools[id].word == 0) continue;
+      const PoolWords words = words_of(desired, id);
       const std::uint32_t first = words.first, length = words.length();
       std::size_t wrong = 0;
       for (std::uint32_t slot = first; slot < first + length; ++slot) {

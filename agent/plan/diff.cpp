@@ -58,9 +58,8 @@ void pool_ops(const Planner::State& state, const PoolPlan& pool, Sections& secti
   }
   // Where the address of a pool that empties moves to another, a look-up may still stand before the
   // old pool: it finds endpoints there until the address has moved, and is not refused.
-  const bool empties = id < state.shadow.pools.size() &&
-                       words_of(state.shadow.pools[id]).selectable != 0 &&
-                       words_of(pool.value).selectable == 0;
+  const bool empties =
+      words_of(state.shadow, id).selectable != 0 && hf_pool_count(pool.value.word) == 0;
   (empties ? sections.emptied : sections.pools).emplace_back(op::StorePool{id, pool.value});
 }
 

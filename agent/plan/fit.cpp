@@ -38,7 +38,7 @@ class Reduction {
  private:
   std::vector<std::uint32_t> members(const PoolRecord& before, bool selectable) const {
     PoolRecord range = before;
-    if (selectable) range.length = words_of(state_.shadow.pools[before.id]).selectable;
+    if (selectable) range.length = words_of(state_.shadow, before.id).selectable;
     return members_of(state_.shadow, range);
   }
 

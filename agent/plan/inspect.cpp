@@ -51,12 +51,13 @@ std::vector<EndpointView> members_of(const Image& image, const PoolView& pool, s
 
 PoolView view_of(const Image& image, std::uint32_t id) {
   const hf_pool_name& name = image.pool_names[id];
-  const PoolWords words = words_of(image.pools[id]);
+  const PoolWords words = words_of(image, id);
   PoolView view;
   view.id = id;
   view.first_slot = words.first;
   view.selectable = words.selectable;
   view.generation = static_cast<std::uint16_t>(words.generation);
+  view.selector = words.selector;
   view.no_endpoints = words.no_endpoints;
   view.pool = pool_of(name);
   view.pool.port_name = image.text(name.port_name);
@@ -157,7 +158,7 @@ std::vector<EndpointTotals> endpoints_of(const Image& image) {
       total.connects = own.connects;
       total.in_flight = own.connects - own.closes;
       total.failures = own.failures;
-      total.last_error = own.failures ? failure_text(own.last_failure) : "";
+      total.last_error = own.failures ? failure_text(hf_failure_kind(own.failure)) : "";
       total.srtt_us = own.established ? own.srtt_us : 0;
     }
     result.push_back(std::move(total));

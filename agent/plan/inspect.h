@@ -26,6 +26,7 @@ struct PoolView {
   std::uint32_t first_slot = 0;
   std::uint32_t selectable = 0;  // slots that new connects may pick
   std::uint16_t generation = 0;
+  hf_selector selector = HF_SELECT_RANDOM;
   hf_no_endpoints no_endpoints = HF_EMPTY_REFUSE;
   Pool pool;                            // endpoints left empty; see below
   std::vector<EndpointView> endpoints;  // sorted by address and port

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a pool's endpoints fill its slots. Pure. A load-balancing policy is a way to fill slots.
+// How a pool's endpoints fill its slots. Pure. A load-balancing policy is a way to fill slots, and
+// a selector that picks among them.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "agent/model/service.h"
+#include "holdfast/abi/pool.h"
 
 namespace holdfast {
 
@@ -13,6 +15,7 @@ struct SlotLayout {
   std::vector<std::uint32_t> members;  // indexes into Pool::endpoints, one a slot
   std::vector<std::uint32_t> infos;    // slot_info of the same slot
   std::uint32_t selectable = 0;        // the first so many may be picked; the rest is the tail
+  hf_selector selector = HF_SELECT_RANDOM;
 };
 
 // How exactly uneven weights are kept: fine needs up to max(4096, 16 an endpoint) slots, coarse

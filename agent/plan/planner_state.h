@@ -20,7 +20,7 @@ struct EndpointKeyHash {
   std::size_t operator()(const EndpointKey& key) const;
 };
 
-// Port, protocol, family.
+// Port, protocol, family, traffic policy.
 using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t, TrafficPolicy>;
 PoolKey key_of(const Pool& pool);
 

@@ -50,8 +50,7 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   } else {
     plan.record.id = id(state_.pool_ids, lacking_.pools);
   }
-  plan.name = pool_name(pool, service.id);
-  plan.name.port_name = text(pool.port_name);
+  const hf_string_ref port_name = text(pool.port_name);
   plan.ids.reserve(pool.endpoints.size());
   for (const Endpoint& one : pool.endpoints) plan.ids.push_back(endpoint(one, pool.protocol));
   place(plan);
@@ -63,6 +62,7 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   words.selectable = plan.layout.selectable;
   words.tail = static_cast<std::uint32_t>(plan.layout.members.size()) - plan.layout.selectable;
   words.generation = plan.record.generation;
+  words.selector = plan.layout.selector;
   words.no_endpoints = service.change->now->policy.no_endpoints;
   plan.value = pool_value(words);
   plan.changed = plan.moved || !before || !same(plan.value, state_.shadow.pools[plan.record.id]);
@@ -71,6 +71,8 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
     words.generation = plan.record.generation = plan.record.generation % 0xffff + 1;
     plan.value = pool_value(words);
   }
+  plan.name = pool_name(pool, words);
+  plan.name.port_name = port_name;
   return plan;
 }
 
@@ -129,7 +131,7 @@ bool Reservation::give_range(PoolPlan& plan) {
 bool Reservation::write_over(PoolPlan& plan) {
   SlotLayout& layout = plan.layout;
   const std::uint32_t count =
-      plan.record.generation ? words_of(state_.shadow.pools[plan.record.id]).selectable : 0;
+      plan.record.generation ? words_of(state_.shadow, plan.record.id).selectable : 0;
   const std::uint32_t picks = layout.selectable;
   if (picks == 0 || picks > count || layout.members.size() != picks) return false;
   const auto in_use = state_.shadow.slots.begin() + plan.record.first;

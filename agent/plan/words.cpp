@@ -36,7 +36,7 @@ hf_endpoint endpoint_value(const EndpointKey& key, std::uint32_t incarnation) {
   hf_endpoint value{};
   value.addr = key.address.to_abi();
   value.port = net_port(key.port);
-  value.flags = static_cast<__u16>(key.protocol);
+  value.protocol = static_cast<__u8>(key.protocol);
   value.incarnation = incarnation;
   return value;
 }
@@ -52,31 +52,39 @@ EndpointKey key_of(const hf_endpoint& value, const hf_endpoint_name& name) {
   Identity identity;
   std::copy(std::begin(name.identity), std::end(name.identity), identity.bytes.begin());
   return {IpAddress::from_abi(value.addr), host_port(value.port),
-          static_cast<Protocol>(value.flags & 0xff), identity};
+          static_cast<Protocol>(value.protocol), identity};
 }
 
 hf_pool pool_value(const PoolWords& words) {
   hf_pool value{};
   value.word = hf_pool_word(words.first, words.selectable, words.generation);
-  value.policy = hf_pool_policy(words.service, HF_SELECT_RANDOM, words.no_endpoints, 0, words.tail,
-                                words.generation);
+  value.policy =
+      hf_pool_policy(words.service, words.selector, words.no_endpoints, words.generation);
   return value;
 }
 
-PoolWords words_of(const hf_pool& value) {
+PoolWords words_of(const hf_pool& value, const hf_pool_name& name) {
   PoolWords words;
   words.service = hf_policy_service(value.policy);
   words.first = hf_pool_first(value.word);
   words.selectable = hf_pool_count(value.word);
-  words.tail = hf_policy_tail(value.policy);
+  words.tail = hf_tail_of(value.word, name.tail);
   words.generation = hf_pool_generation(value.word);
+  words.selector = static_cast<hf_selector>(hf_policy_selector(value.policy));
   words.no_endpoints = static_cast<hf_no_endpoints>(hf_policy_empty(value.policy));
   return words;
 }
 
-hf_pool_name pool_name(const Pool& pool, std::uint32_t service) {
+PoolWords words_of(const Image& image, std::uint32_t pool) {
+  if (pool >= image.pools.size()) return {};
+  const bool named = pool < image.pool_names.size();
+  return words_of(image.pools[pool], named ? image.pool_names[pool] : hf_pool_name{});
+}
+
+hf_pool_name pool_name(const Pool& pool, const PoolWords& words) {
   hf_pool_name name{};
-  name.service = service;
+  name.service = words.service;
+  name.tail = hf_tail_word(words.tail, words.generation);
   name.port = net_port(pool.service_port);
   name.protocol = static_cast<__u8>(pool.protocol);
   name.family = pool.family;

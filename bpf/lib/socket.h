@@ -73,4 +73,29 @@ HF_INLINE __u32 hf_failure_of(__u64 elapsed_ns) {
   return elapsed_ns < HF_REFUSED_WITHIN_NS ? HF_FAILURE_REFUSED : HF_FAILURE_TIMED_OUT;
 }
 
+/* Of two moments modulo 2^24 units: is `a` the earlier one? */
+HF_INLINE int hf_failed_before(__u32 a, __u32 b) {
+  return ((a - b) & HF_FAILURE_AT_MASK) > HF_FAILURE_AT_MASK / 2;
+}
+
+/* hf_endpoint_stats.failure after a failure of `kind` at `at`, in the units of `handshake_at`. An
+ * outcome is told when its socket ends, so failures come late: one from before a handshake adds
+ * nothing to the row, and one from before the last failure does not set the time back. */
+HF_INLINE __u32 hf_failure_after_failure(__u32 word, __u32 incarnation, __u32 kind, __u32 at,
+                                         __u32 handshake_at) {
+  __u32 row = hf_failures_in_row(word, incarnation), latest = at;
+
+  if (row && hf_failed_before(at, hf_failure_at(word))) latest = hf_failure_at(word);
+  if (at >= handshake_at && row < HF_FAILURE_ROW_MASK) ++row;
+  return hf_failure_word(kind, row, incarnation, latest);
+}
+
+/* The same after a handshake of a connect dialled at `dialled_at`: a connection that was open
+ * before the endpoint began to fail says nothing of it when it ends. Kind and time stay. */
+HF_INLINE __u32 hf_failure_after_handshake(__u32 word, __u32 incarnation, __u32 dialled_at) {
+  if (hf_failures_in_row(word, incarnation) && hf_failed_before(dialled_at, hf_failure_at(word)))
+    return word;
+  return word & ~(HF_FAILURE_ROW_MASK << HF_FAILURE_ROW_SHIFT);
+}
+
 #endif

@@ -25,7 +25,7 @@ std::map<std::string, int> shared_with(const Maps* before) {
 
 Result<> write_schema(int layout_map) {
   static_assert(sizeof(hf_layout) == HF_LAYOUT_BYTES);
-  const std::string text = to_text(own_schema());
+  const std::string text = own_text();
   if (text.size() >= HF_LAYOUT_BYTES) return fail(Errc::internal, "the layout's text is too long");
   hf_layout layout{};
   std::copy(text.begin(), text.end(), layout.text);

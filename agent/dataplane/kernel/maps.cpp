@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/dataplane/layout1.h"
 #include "holdfast/abi/counters.h"
 
 namespace holdfast::kernel {
@@ -207,6 +208,7 @@ Result<Image> read_image(const Maps& maps) {
     if (!read) return tl::unexpected(read.error());
   }
   if (!meta.empty()) image.meta = meta[0];
+  if (layout1::has_tails_in_policies(maps.schema)) layout1::move_tails(image);
   return image;
 }
 

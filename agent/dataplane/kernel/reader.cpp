@@ -63,10 +63,14 @@ bool same_words(const std::vector<hf_pool>& a, const std::vector<hf_pool>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(hf_pool)) == 0);
 }
 
+// The second word of a pool, or its name, is of another moment than the first.
 bool torn(const Image& image) {
-  for (const hf_pool& pool : image.pools) {
-    if (pool.word && (hf_pool_generation(pool.word) & 0xff) != hf_policy_check(pool.policy))
-      return true;
+  for (std::size_t id = 0; id < image.pools.size(); ++id) {
+    const hf_pool& pool = image.pools[id];
+    if (!pool.word) continue;
+    const __u32 check = hf_pool_generation(pool.word) & 0xff;
+    const __u32 tail = id < image.pool_names.size() ? image.pool_names[id].tail : 0;
+    if (hf_policy_check(pool.policy) != check || hf_tail_check(tail) != check) return true;
   }
   return false;
 }

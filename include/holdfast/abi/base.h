@@ -24,7 +24,7 @@
 
 /* Any change of a map's key, value or meaning. Pinned maps of another layout are read by the
  * description that is in them (names.h: layout). */
-#define HF_ABI_VERSION 1
+#define HF_ABI_VERSION 2
 
 /* One address form for both families: 16 bytes in network order, IPv4 as ::ffff:a.b.c.d (RFC 4291,
  * 2.5.5.2). Four words, because that is how the kernel's contexts show it. */

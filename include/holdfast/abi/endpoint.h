@@ -13,7 +13,8 @@
 struct hf_endpoint {
   struct hf_addr addr;
   __be16 port;
-  __u16 flags;       /* 0; reserved */
+  __u8 protocol;     /* IPPROTO_TCP; others are reserved. Who it is, not how it is dialled */
+  __u8 flags;        /* 0; reserved */
   __u32 incarnation; /* grows by one each time the id is given to an endpoint; 0: retired or free */
 };
 HF_ABI_STRUCT(hf_endpoint, 24);
@@ -27,7 +28,7 @@ struct hf_endpoint_stats {
   __u32 established;  /* of those, with a completed handshake */
   __u32 failures;     /* the handshake failed: refused, unreachable or timed out */
   __u32 abandoned;    /* the application closed before the handshake ended */
-  __u32 last_failure; /* enum hf_failure */
+  __u32 failure;      /* the last one, and those in a row: see hf_failure_word; 0: none */
   __u32 srtt_us;      /* smoothed round trip of the last closed connection, microseconds; 0: none */
   __u32 handshake_at; /* of those established the latest to be dialled; see below; 0: none */
 };
@@ -45,5 +46,38 @@ enum hf_failure {
   HF_FAILURE_TIMED_OUT = 2, /* failed later */
 };
 #define HF_REFUSED_WITHIN_NS 900000000ull /* below the first SYN retransmission (1 s, RFC 6298) */
+
+/* hf_endpoint_stats.failure: one load says whether an endpoint fails now. Kind (enum hf_failure) in
+ * bits 0-1; failures in a row in 2-5, where 15 stands for more; in 6-7 the low bits of the
+ * incarnation that failed, since the word outlives it; when the last one failed in 8-31, in the
+ * units of handshake_at, modulo 2^24 (208 days). A row ends with a handshake that was dialled when
+ * the last failure had been seen, or later. The programs store the word whole, without a lock: of
+ * two failures at the same moment one may not be counted in the row. */
+#define HF_FAILURE_KIND_MASK 3u
+#define HF_FAILURE_ROW_SHIFT 2
+#define HF_FAILURE_ROW_MASK 15u
+#define HF_FAILURE_INCARNATION_SHIFT 6
+#define HF_FAILURE_INCARNATION_MASK 3u
+#define HF_FAILURE_AT_SHIFT 8
+#define HF_FAILURE_AT_MASK 0xffffffu
+
+static inline __u32 hf_failure_word(__u32 kind, __u32 row, __u32 incarnation, __u32 at) {
+  return (kind & HF_FAILURE_KIND_MASK) | (row & HF_FAILURE_ROW_MASK) << HF_FAILURE_ROW_SHIFT |
+         (incarnation & HF_FAILURE_INCARNATION_MASK) << HF_FAILURE_INCARNATION_SHIFT |
+         (at & HF_FAILURE_AT_MASK) << HF_FAILURE_AT_SHIFT;
+}
+static inline __u32 hf_failure_kind(__u32 word) {
+  return word & HF_FAILURE_KIND_MASK;
+}
+static inline __u32 hf_failure_at(__u32 word) {
+  return word >> HF_FAILURE_AT_SHIFT;
+}
+/* Of this incarnation: what another one left counts for nothing. */
+static inline __u32 hf_failures_in_row(__u32 word, __u32 incarnation) {
+  if ((word >> HF_FAILURE_INCARNATION_SHIFT & HF_FAILURE_INCARNATION_MASK) !=
+      (incarnation & HF_FAILURE_INCARNATION_MASK))
+    return 0;
+  return word >> HF_FAILURE_ROW_SHIFT & HF_FAILURE_ROW_MASK;
+}
 
 #endif

@@ -18,7 +18,8 @@ struct hf_frontend_key {
 };
 HF_ABI_STRUCT(hf_frontend_key, 20);
 
-/* The word: pool id (never 0) in bits 0-25, kind in 26-28, host scope in 29. */
+/* The word: pool id (never 0) in bits 0-25, kind in 26-28, host scope in 29; 30 and 31 are
+ * 0. */
 #define HF_FRONTEND_POOL_BITS 26
 #define HF_FRONTEND_POOL_MASK ((1u << HF_FRONTEND_POOL_BITS) - 1)
 #define HF_FRONTEND_KIND_SHIFT 26

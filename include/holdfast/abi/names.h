@@ -21,7 +21,7 @@ struct hf_string_cell {
 };
 HF_ABI_STRUCT(hf_string_cell, 64);
 
-/* service_names: service id ->. Service 0 means "none". */
+/* service_names: by service id. Service 0 means "none". */
 struct hf_service_name {
   __u64 generation;                /* of the catalog that last changed it; 0: id not in use */
   struct hf_string_ref name_space; /* "namespace" is a C++ keyword */
@@ -30,7 +30,7 @@ struct hf_service_name {
 };
 HF_ABI_STRUCT(hf_service_name, 32);
 
-/* pool_names: pool id ->. */
+/* pool_names: by pool id. */
 struct hf_pool_name {
   __u32 service; /* service id; 0: id not in use */
   __be16 port;   /* the service port, network order */
@@ -38,7 +38,7 @@ struct hf_pool_name {
   __u8 family; /* 4 or 6: the family of the frontends */
   struct hf_string_ref port_name;
   __u32 traffic; /* enum hf_traffic */
-  __u32 pad;     /* 0: elements of mapped arrays are whole words */
+  __u32 tail;    /* of slots that no program picks: hf_tail_word (pool.h) */
 };
 HF_ABI_STRUCT(hf_pool_name, 24);
 
@@ -48,7 +48,7 @@ enum hf_traffic {
   HF_TRAFFIC_LOCAL = 1,   /* this node's */
 };
 
-/* endpoint_names: endpoint id ->. identity: the pod's uid as a binary UUID, or the 128-bit XXH3
+/* endpoint_names: by endpoint id. identity: the pod's uid as a binary UUID, or the 128-bit XXH3
  * of any other identity text; all zero: none given. */
 struct hf_endpoint_name {
   __u8 identity[16];
@@ -76,13 +76,14 @@ struct hf_meta {
   __u64 netns_cookie; /* of the network namespace that host frontends belong to */
   __u64 applied_at;   /* seconds, CLOCK_REALTIME, when the generation was applied */
   __u32 grace_mode;   /* enum hf_grace_mode */
-  __u32 pad;
+  __u32 pad;          /* 0: elements of mapped arrays are whole words */
 };
 HF_ABI_STRUCT(hf_meta, 40);
 
 /* layout: one element, written once, before anything else: the names, offsets and sizes of the
  * fields of this set's elements, as text. By it a build of another layout, older or newer, reads
- * the set. A field that changes its meaning changes its name. */
+ * the set. A field that changes its meaning changes its name in the text. What is reserved has none
+ * there. */
 #define HF_LAYOUT_BYTES 4096
 struct hf_layout {
   __u8 text[HF_LAYOUT_BYTES]; /* ends with the first zero byte */

@@ -13,7 +13,7 @@
 
 struct hf_pool {
   __u64 word;   /* first slot 26 | count 22 | generation 16; 0: not in use */
-  __u64 policy; /* service id 26 | selector 4 | no-endpoints 3 | affinity 1 | tail 22 | check 8 */
+  __u64 policy; /* service id 21 | 0 5 | selector 4 | no-endpoints 3 | 0 23 | check 8 */
 };
 HF_ABI_STRUCT(hf_pool, 16);
 
@@ -50,31 +50,56 @@ enum hf_no_endpoints {
   HF_EMPTY_UNREACHABLE = 2, /* EHOSTUNREACH at once */
 };
 
-/* tail: members that are not selectable (draining, weight 0, not ready), listed in the slots right
- * after the selectable ones, for the CLI. check: the low byte of the word's generation; a reader
- * outside RCU that finds another one has met an update, and retries. */
-static inline __u64 hf_pool_policy(__u64 service, __u64 selector, __u64 empty, __u64 affinity,
-                                   __u64 tail, __u64 generation) {
-  return (service & 0x3ffffffull) | (selector & 15) << 26 | (empty & 7) << 30 |
-         (affinity & 1) << 33 | (tail & HF_POOL_COUNT_MASK) << 34 | (generation & 0xff) << 56;
+/* The policy word: service id in bits 0-20, selector in 26-29, the answer of an empty pool in
+ * 30-32, check in 56-63. 28 bits are spare, and 0: 21-25 and 33-55. What stands where it stood in
+ * layout 1 stays there, so that a daemon of layout 1 reads it (agent/dataplane/layout1.h). check:
+ * the low byte of the word's generation. A reader outside RCU that finds another one has met an
+ * update, and retries. */
+#define HF_POLICY_SERVICE_BITS 21
+#define HF_POLICY_SERVICE_MASK ((1ull << HF_POLICY_SERVICE_BITS) - 1)
+#define HF_POLICY_SELECTOR_SHIFT 26
+#define HF_POLICY_SELECTOR_MASK 15ull
+#define HF_POLICY_EMPTY_SHIFT 30
+#define HF_POLICY_EMPTY_MASK 7ull
+#define HF_POLICY_CHECK_SHIFT 56
+
+static inline __u64 hf_pool_policy(__u64 service, __u64 selector, __u64 empty, __u64 generation) {
+  return (service & HF_POLICY_SERVICE_MASK) |
+         (selector & HF_POLICY_SELECTOR_MASK) << HF_POLICY_SELECTOR_SHIFT |
+         (empty & HF_POLICY_EMPTY_MASK) << HF_POLICY_EMPTY_SHIFT |
+         (generation & 0xff) << HF_POLICY_CHECK_SHIFT;
 }
 static inline __u32 hf_policy_service(__u64 policy) {
-  return (__u32)(policy & 0x3ffffffull);
+  return (__u32)(policy & HF_POLICY_SERVICE_MASK);
 }
 static inline __u32 hf_policy_selector(__u64 policy) {
-  return (__u32)(policy >> 26 & 15);
+  return (__u32)(policy >> HF_POLICY_SELECTOR_SHIFT & HF_POLICY_SELECTOR_MASK);
 }
 static inline __u32 hf_policy_empty(__u64 policy) {
-  return (__u32)(policy >> 30 & 7);
-}
-static inline __u32 hf_policy_affinity(__u64 policy) {
-  return (__u32)(policy >> 33 & 1);
-}
-static inline __u32 hf_policy_tail(__u64 policy) {
-  return (__u32)(policy >> 34 & HF_POOL_COUNT_MASK);
+  return (__u32)(policy >> HF_POLICY_EMPTY_SHIFT & HF_POLICY_EMPTY_MASK);
 }
 static inline __u32 hf_policy_check(__u64 policy) {
-  return (__u32)(policy >> 56);
+  return (__u32)(policy >> HF_POLICY_CHECK_SHIFT);
+}
+
+/* hf_pool_name.tail: members that are not selectable (draining, weight 0, not ready) are listed in
+ * the slots right after the selectable ones, for readers of names; no program knows of them. Their
+ * count in bits 0-21, the low byte of the generation of the pool word that they follow in 24-31; 22
+ * and 23 are 0. The name is written before that word, so a reader may find it beside the word
+ * before: it retries, and where the two stay apart (a daemon died between them) it takes the tail
+ * for empty. */
+#define HF_TAIL_CHECK_SHIFT 24
+
+static inline __u32 hf_tail_word(__u64 tail, __u64 generation) {
+  return (__u32)(tail & HF_POOL_COUNT_MASK) | (__u32)(generation & 0xff) << HF_TAIL_CHECK_SHIFT;
+}
+static inline __u32 hf_tail_check(__u32 tail_word) {
+  return tail_word >> HF_TAIL_CHECK_SHIFT;
+}
+/* How many slots follow the selectable ones of the pool with this word. */
+static inline __u32 hf_tail_of(__u64 word, __u32 tail_word) {
+  if (hf_tail_check(tail_word) != (hf_pool_generation(word) & 0xff)) return 0;
+  return (__u32)(tail_word & HF_POOL_COUNT_MASK);
 }
 
 /* The kernel rounds an array's elements up to 8 bytes, so slots come a cache line at a time:
@@ -86,7 +111,8 @@ struct hf_slot_line {
 };
 HF_ABI_STRUCT(hf_slot_line, 64);
 
-/* slot_info, for the CLI: what this pool says of the endpoint in the slot of the same number. */
+/* slot_info, for the CLI: what this pool says of the endpoint in the slot of the same number.
+ * Bits 17-31 are 0. */
 #define HF_SLOT_WEIGHT_MASK 0x3ffu /* bits 0-9: weight as configured, 0-1000 */
 #define HF_SLOT_READY (1u << 10)
 #define HF_SLOT_SERVING (1u << 11)
@@ -98,7 +124,7 @@ enum hf_member_state {
   HF_MEMBER_DRAINING = 1, /* none may; the ones it has go on */
   HF_MEMBER_HELD = 2,     /* kept by a hold; picked, or used last */
   HF_MEMBER_EJECTED = 3,  /* reserved: taken out by health */
-  HF_MEMBER_UNUSED = 4,   /* listed by the source, never picked: not ready, or not the right node */
+  HF_MEMBER_UNUSED = 4,   /* listed by the source, never picked: not ready, or not for this node */
 };
 
 #endif

@@ -173,6 +173,7 @@ void Lab::endpoint(std::uint32_t id, const std::string& address, std::uint16_t p
   hf_endpoint value{};
   value.addr = IpAddress::parse(address)->to_abi();
   value.port = htons(port);
+  value.protocol = IPPROTO_TCP;
   value.incarnation = incarnation;
   update(skeleton_->maps.endpoints, id, value);
 }
@@ -187,7 +188,7 @@ void Lab::pool(std::uint32_t id, std::vector<std::uint32_t> endpoints, hf_no_end
     update(skeleton_->maps.slots, line, value);
   }
   const hf_pool value{hf_pool_word(first, endpoints.size(), 1),
-                      hf_pool_policy(7, HF_SELECT_RANDOM, empty, 0, 0, 1)};
+                      hf_pool_policy(7, HF_SELECT_RANDOM, empty, 1)};
   update(skeleton_->maps.pools, id, value);
 }
 
@@ -249,10 +250,12 @@ std::uint64_t Lab::counter(hf_counter which) const {
   return sum;
 }
 
-Fd listen_on(const std::string& address, int backlog) {
+Fd listen_on(const std::string& address, int backlog, std::uint16_t port) {
   const int family = IpAddress::parse(address)->is_v4() ? AF_INET : AF_INET6;
   Fd socket = tcp_socket(family);
-  const Address local = address_of(family, address, 0);
+  const int on = 1;
+  require(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0, "reuse");
+  const Address local = address_of(family, address, port);
   require(
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&local.storage), local.length) == 0,
       "bind " + address);

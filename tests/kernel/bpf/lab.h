@@ -75,7 +75,7 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
-Fd listen_on(const std::string& address, int backlog = 64);
+Fd listen_on(const std::string& address, int backlog = 64, std::uint16_t port = 0);
 std::uint16_t port_of(const Fd& socket);
 Fd tcp_socket(int family, int flags = 0, int protocol = 0);
 // 0 or errno. On an IPv6 socket an IPv4 address is dialled as ::ffff:a.b.c.d.

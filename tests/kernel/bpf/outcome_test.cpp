@@ -170,7 +170,7 @@ TEST_F(Outcome, ARefusedConnectStaysRefusedHoweverLongItsSocketIsKept) {
   ::usleep(HF_REFUSED_WITHIN_NS / 1000 + 50'000);
   for (Fd* client : {&blocking, &polling}) {
     client->reset();
-    EXPECT_EQ(lab->stats(1).last_failure, static_cast<std::uint32_t>(HF_FAILURE_REFUSED));
+    EXPECT_EQ(hf_failure_kind(lab->stats(1).failure), HF_FAILURE_REFUSED);
   }
   EXPECT_EQ(lab->stats(1).failures, 2u);
 }

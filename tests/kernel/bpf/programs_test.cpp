@@ -153,8 +153,38 @@ TEST_F(Programs, ARefusedConnectIsAFailure) {
   EXPECT_EQ(stats.connects, 2u);
   EXPECT_EQ(stats.closes, 2u);
   EXPECT_EQ(stats.failures, 2u);
-  EXPECT_EQ(stats.last_failure, static_cast<std::uint32_t>(HF_FAILURE_REFUSED));
+  EXPECT_EQ(hf_failure_kind(stats.failure), HF_FAILURE_REFUSED);
+  EXPECT_EQ(hf_failures_in_row(stats.failure, 1), 2u);
   EXPECT_EQ(stats.established + stats.abandoned, 0u);
+}
+
+// The endpoint comes, goes and comes back at one address; a connection of its first time ends late.
+TEST_F(Programs, FailuresInARowEndWithTheNextHandshakeAlone) {
+  using Units = std::uint64_t;
+  const auto now = [] {
+    return static_cast<Units>(std::chrono::steady_clock::now().time_since_epoch() / 1ns) >>
+           HF_HANDSHAKE_SHIFT;
+  };
+  Fd listener = serve(kSong, "127.0.0.1");
+  const std::uint16_t port = port_of(listener);
+  Fd early = tcp_socket(AF_INET);
+  ASSERT_EQ(dial(early, kSong, 80), 0);
+  for (const Units dialled = now(); now() == dialled;) ::usleep(10'000);
+  ::usleep(50'000);  // when a socket was dialled is told by ticks
+  listener = Fd();
+  const Units begin = now();
+  for (int one = 0; one < 3; ++one) ASSERT_EQ(dial(tcp_socket(AF_INET), kSong, 80), ECONNREFUSED);
+  early = Fd();
+  const auto row = [&] { return hf_failures_in_row(lab->stats(1).failure, 1); };
+  EXPECT_EQ(lab->stats(1).established, 1u);
+  EXPECT_EQ(row(), 3u) << "what an older connection ends with";
+  EXPECT_GE(hf_failure_at(lab->stats(1).failure), begin);
+  EXPECT_LE(hf_failure_at(lab->stats(1).failure), now());
+  listener = listen_on("127.0.0.1", 64, port);
+  ASSERT_EQ(dial(tcp_socket(AF_INET), kSong, 80), 0);
+  EXPECT_EQ(row(), 0u);
+  EXPECT_EQ(hf_failure_kind(lab->stats(1).failure), HF_FAILURE_REFUSED);
+  EXPECT_EQ(lab->stats(1).failures, 3u);
 }
 
 TEST_F(Programs, AFailedAttemptCountsWhenTheSocketIsConnectedAgain) {

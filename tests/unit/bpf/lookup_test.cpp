@@ -89,7 +89,7 @@ struct Lookup : testing::Test {
   }
   void set_pool(std::uint32_t count, std::uint32_t empty) {
     maps.pools[kPool] = {hf_pool_word(kFirst, count, 1),
-                         hf_pool_policy(kService, HF_SELECT_RANDOM, empty, 0, 0, 1)};
+                         hf_pool_policy(kService, HF_SELECT_RANDOM, empty, 1)};
   }
   hf_decision look(int in_host_scope = 1) {
     hf_decision decision{};

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace {
 
 struct SocketState : testing::Test {
@@ -118,6 +120,99 @@ TEST(Failure, RefusedAndTimedOutAreToldApartByTime) {
   EXPECT_EQ(hf_failure_of(HF_REFUSED_WITHIN_NS - 1), HF_FAILURE_REFUSED);
   EXPECT_EQ(hf_failure_of(HF_REFUSED_WITHIN_NS), HF_FAILURE_TIMED_OUT);
   EXPECT_EQ(hf_failure_of(127'000'000'000ull), HF_FAILURE_TIMED_OUT);
+}
+
+// --- failures in a row ---------------------------------------------------------------------------
+
+constexpr std::uint32_t kIncarnation = 6;
+
+struct FailuresInARow : testing::Test {
+  void fail(std::uint32_t at, std::uint32_t kind = HF_FAILURE_REFUSED) {
+    word = hf_failure_after_failure(word, incarnation, kind, at, handshake_at);
+  }
+  void shake_hands(std::uint32_t dialled_at) {
+    handshake_at = std::max(handshake_at, dialled_at);
+    word = hf_failure_after_handshake(word, incarnation, dialled_at);
+  }
+  std::uint32_t row() const { return hf_failures_in_row(word, incarnation); }
+
+  std::uint32_t word = 0, handshake_at = 0, incarnation = kIncarnation;
+};
+
+TEST_F(FailuresInARow, AreCountedWithTheLastOnesKindAndTime) {
+  fail(100);
+  fail(105, HF_FAILURE_TIMED_OUT);
+  EXPECT_EQ(row(), 2u);
+  EXPECT_EQ(hf_failure_at(word), 105u);
+  EXPECT_EQ(hf_failure_kind(word), HF_FAILURE_TIMED_OUT);
+}
+
+TEST_F(FailuresInARow, EndWithAHandshakeDialledAfterwards) {
+  fail(100);
+  shake_hands(100);  // in the same unit: it cannot be told which was first
+  EXPECT_EQ(row(), 0u);
+  EXPECT_EQ(hf_failure_kind(word), HF_FAILURE_REFUSED);
+  EXPECT_EQ(hf_failure_at(word), 100u);
+  fail(101);
+  EXPECT_EQ(row(), 1u);
+}
+
+// All connections that an endpoint had end when it dies.
+TEST_F(FailuresInARow, GoOnWhenAnOlderConnectionEnds) {
+  fail(100);
+  fail(101);
+  shake_hands(100);
+  EXPECT_EQ(row(), 2u);
+}
+
+// The application kept the socket of a refused connect, and closes it after a good one.
+TEST_F(FailuresInARow, DoNotGrowByOneFromBeforeAHandshake) {
+  shake_hands(200);
+  fail(150);
+  EXPECT_EQ(row(), 0u);
+  fail(200);
+  EXPECT_EQ(row(), 1u);
+}
+
+TEST_F(FailuresInARow, KeepTheLatestTime) {
+  fail(300);
+  fail(290);
+  EXPECT_EQ(row(), 2u);
+  EXPECT_EQ(hf_failure_at(word), 300u);
+}
+
+TEST_F(FailuresInARow, BeginAnewWithAnotherEndpointUnderTheId) {
+  fail(100);
+  fail(101);
+  incarnation = kIncarnation + 1;
+  EXPECT_EQ(row(), 0u);
+  fail(102);
+  EXPECT_EQ(row(), 1u);
+  incarnation = kIncarnation;
+  EXPECT_EQ(row(), 0u);
+}
+
+TEST_F(FailuresInARow, StopAtFifteen) {
+  for (std::uint32_t at = 0; at < 40; ++at) fail(at);
+  EXPECT_EQ(row(), HF_FAILURE_ROW_MASK);
+  EXPECT_EQ(hf_failure_at(word), 39u);
+  EXPECT_EQ(hf_failure_kind(word), HF_FAILURE_REFUSED);
+}
+
+// After 208 days of a machine that is up.
+TEST_F(FailuresInARow, GoOnWhereTheTimeBeginsAnew) {
+  fail(HF_FAILURE_AT_MASK);
+  fail(HF_FAILURE_AT_MASK + 2);
+  EXPECT_EQ(row(), 2u);
+  EXPECT_EQ(hf_failure_at(word), 1u);
+  shake_hands(HF_FAILURE_AT_MASK);
+  EXPECT_EQ(row(), 2u);
+  shake_hands(HF_FAILURE_AT_MASK + 3);
+  EXPECT_EQ(row(), 0u);
+}
+
+TEST(NoFailure, IsEndedByNoHandshake) {
+  EXPECT_EQ(hf_failure_after_handshake(0, kIncarnation, 5), 0u);
 }
 
 }  // namespace

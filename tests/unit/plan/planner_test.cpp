@@ -18,7 +18,7 @@ TEST_F(PlannerTest, AddingWritesWhatIsNamedBeforeWhatNamesIt) {
 TEST_F(PlannerTest, ReplacingAnEndpointIsOneSwitch) {
   change({song({"10.1.0.1", "10.1.0.2"})});
   const auto diff = change({song({"10.1.0.1", "10.1.0.3"})});
-  EXPECT_EQ(kinds(*diff), "endpoint service slots pool grace meta");
+  EXPECT_EQ(kinds(*diff), "endpoint service poolname slots pool grace meta");
   EXPECT_EQ(all_of<op::StorePool>(*diff).size(), 1u);
 }
 

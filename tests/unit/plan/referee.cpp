@@ -7,18 +7,20 @@
 
 namespace holdfast {
 
-Referee::Range Referee::range_of(const hf_pool& pool) {
-  return {hf_pool_first(pool.word), hf_pool_count(pool.word) + hf_policy_tail(pool.policy)};
+Referee::Range Referee::range_of(std::uint32_t pool, const hf_pool& value) const {
+  const __u32 tail = pool < image_.pool_names.size() ? image_.pool_names[pool].tail : 0;
+  return {hf_pool_first(value.word), hf_pool_count(value.word) + hf_tail_of(value.word, tail)};
 }
 
 Referee::Range Referee::current(std::uint32_t pool) const {
-  return pool < image_.pools.size() ? range_of(image_.pools[pool]) : Range{};
+  const auto known = ranges_.find(pool);
+  return known == ranges_.end() ? Range{} : known->second;
 }
 
 std::set<std::uint32_t> Referee::reachable() const {
   std::set<std::uint32_t> ids;
   std::vector<Range> ranges = left_ranges_;
-  for (const hf_pool& pool : image_.pools) ranges.push_back(range_of(pool));
+  for (const auto& [pool, range] : ranges_) ranges.push_back(range);
   for (const Range& range : ranges) {
     for (std::uint32_t slot = range.first; slot < range.first + range.length; ++slot)
       ids.insert(slot < image_.slots.size() ? image_.slots[slot] : 0);
@@ -74,6 +76,12 @@ void Referee::see(const Op& operation) {
   check_answers();
 }
 
+// For readers of names: what lists the rest of the slots says that it is of this word.
+bool Referee::named(std::uint32_t pool, const hf_pool& value) const {
+  return pool < image_.pool_names.size() &&
+         hf_tail_check(image_.pool_names[pool].tail) == (hf_pool_generation(value.word) & 0xff);
+}
+
 void Referee::judge(const Op& operation) {
   if (std::holds_alternative<op::Grace>(operation)) {
     left_ranges_.clear();
@@ -81,6 +89,11 @@ void Referee::judge(const Op& operation) {
     zeroed_pools_.clear();
     retired_.clear();
     element_freed_ = false;
+    // A name for a word that has not come yet, or never will: nobody takes the slots that it lists.
+    for (auto& [id, range] : ranges_) {
+      if (id < image_.pools.size() && !named(id, image_.pools[id]))
+        range.length = hf_pool_count(image_.pools[id].word);
+    }
   } else if (const auto* slots = std::get_if<op::PutSlots>(&operation)) {
     const auto overlaps = [&](const Range& range) {
       return range.length && slots->first < range.first + range.length &&
@@ -94,7 +107,9 @@ void Referee::judge(const Op& operation) {
       if (overlaps(range)) complain("slots reused without a grace period");
     }
   } else if (const auto* pool = std::get_if<op::StorePool>(&operation)) {
-    const Range before = current(pool->id), after = range_of(pool->value);
+    const Range before = current(pool->id), after = range_of(pool->id, pool->value);
+    ranges_[pool->id] = after;
+    if (pool->value.word && !named(pool->id, pool->value)) complain("a pool word before its name");
     if (before.length && (before.first != after.first || before.length != after.length))
       left_ranges_.push_back(before);
     if (pool->value.word == 0) {

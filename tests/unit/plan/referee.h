@@ -19,7 +19,10 @@ class Referee {
   // `scarce`: not everything fits, so that what is picked may be lacking, and others serve in its
   // place.
   explicit Referee(Image begin = {}, bool scarce = false)
-      : image_(std::move(begin)), scarce_(scarce) {}
+      : image_(std::move(begin)), scarce_(scarce) {
+    for (std::uint32_t id = 0; id < image_.pools.size(); ++id)
+      ranges_[id] = range_of(id, image_.pools[id]);
+  }
 
   // The generations between which the maps move: two, or more where some were never finished. An
   // address may lead to what its pool of any of them holds in any; it is missing, or empty, only
@@ -44,14 +47,17 @@ class Referee {
   struct Range {
     std::uint32_t first = 0, length = 0;
   };
-  static Range range_of(const hf_pool& pool);
+  // Which slots are the pool's, those that only the CLI reads included; its name is written.
+  Range range_of(std::uint32_t pool, const hf_pool& value) const;
   Range current(std::uint32_t pool) const;
+  bool named(std::uint32_t pool, const hf_pool& value) const;
   bool among_its_own(const op::PutSlots& slots, std::uint32_t pool) const;
 
   Image image_;
   bool scarce_;
   std::map<std::string, std::set<std::string>> allowed_;  // endpoints, by frontend
   std::set<std::string> may_be_missing_, may_be_empty_;   // frontends
+  std::map<std::uint32_t, Range> ranges_;                 // of the pools' words
   // Since the last grace period:
   std::vector<Range> left_ranges_;
   std::set<std::uint32_t> left_pools_;  // no frontend leads there any more

@@ -64,15 +64,17 @@ RC_GTEST_PROP(PlanWords, EndpointComesBack, ()) {
 
 RC_GTEST_PROP(PlanWords, PoolComesBack, ()) {
   PoolWords words;
-  words.service = below(1u << 26);
+  words.service = below(1u << HF_POLICY_SERVICE_BITS);
   words.first = below(1u << HF_POOL_FIRST_BITS);
   words.selectable = below(1u << HF_POOL_COUNT_BITS);
   words.tail = below(1u << HF_POOL_COUNT_BITS);
   words.generation = any<std::uint16_t>();
   words.no_endpoints = *rc::gen::element(HF_EMPTY_REFUSE, HF_EMPTY_PASS, HF_EMPTY_UNREACHABLE);
 
+  words.selector = static_cast<hf_selector>(below(HF_POLICY_SELECTOR_MASK + 1));
+
   const hf_pool value = pool_value(words);
-  RC_ASSERT(words_of(value) == words);
+  RC_ASSERT(words_of(value, pool_name({}, words)) == words);
   RC_ASSERT(hf_policy_check(value.policy) == (words.generation & 0xff));
 }
 
@@ -82,11 +84,12 @@ RC_GTEST_PROP(PlanWords, PoolNameComesBack, ()) {
   pool.protocol = any_protocol();
   pool.family = *rc::gen::element<std::uint8_t>(4, 6);
   pool.traffic = *rc::gen::element(TrafficPolicy::cluster, TrafficPolicy::local);
-  const auto service = any<std::uint32_t>();
+  PoolWords words;
+  words.service = any<std::uint32_t>();
 
-  const hf_pool_name name = pool_name(pool, service);
+  const hf_pool_name name = pool_name(pool, words);
   RC_ASSERT(pool_of(name) == pool);
-  RC_ASSERT(name.service == service);
+  RC_ASSERT(name.service == words.service);
 }
 
 RC_GTEST_PROP(PlanWords, SlotInfoComesBack, ()) {
