@@ -6,6 +6,8 @@
 
 #include "agent/model/address.h"
 
+struct hf_decision;
+
 namespace {
 
 using holdfast::interleaving::Memory;
@@ -24,6 +26,7 @@ struct Run {
   std::vector<std::size_t>& choices;  // index of the position taken, by load
   std::vector<std::size_t> counts;    // of positions there were, by load
   std::uint32_t random = 0;
+  std::uint32_t choice = 0;
   std::size_t first = 0;
   std::size_t position = 0;
 
@@ -129,12 +132,18 @@ int hf_load_endpoint(hf_view view, __u32 endpoint, hf_endpoint* copy) {
   return 1;
 }
 
+// Of the next quarter at the second choice: another slot, where there are two.
 __u32 hf_random(hf_view view) {
-  return view->random;
+  return view->random + view->choice++ * 0x80000000u;
+}
+
+int hf_leave_out(hf_view view, const struct hf_decision*) {
+  return view->reader.chooses_twice;
 }
 
 }  // namespace
 
+#define HF_TRIES 2
 #include "bpf/lib/lookup.h"
 
 namespace holdfast::interleaving {
@@ -260,7 +269,7 @@ std::uint64_t explore(const std::vector<Step>& steps, const std::vector<Memory>&
   for (const std::uint32_t random : {0x10000000u, 0x50000000u, 0x90000000u, 0xd0000000u}) {
     std::vector<std::size_t> choices;
     for (bool more = true; more;) {
-      Run run{steps, memories, reader, choices, {}, random, 0, 0};
+      Run run{steps, memories, reader, choices, {}, random, 0, 0, 0};
       hf_decision decision{};
       hf_lookup(&run, &key, &decision);
       Outcome outcome{answer_of(decision), run.first, run.position, {}, decision.target};

@@ -64,6 +64,8 @@ struct Outcome {
 struct Reader {
   // Breaks a rule of reading on purpose: first slot and count each at its own moment.
   bool torn_pool_word = false;
+  // The endpoint of the first slot is left out, and another slot chosen.
+  bool chooses_twice = false;
   // Also the positions at which a load finds what it found at an earlier one. Such a schedule gets
   // the same answer in a longer time, so by default only the earliest of equals is run.
   bool every_position = false;

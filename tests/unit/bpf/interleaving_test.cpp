@@ -73,6 +73,21 @@ TEST(Interleaving, NoLookUpEverFindsAWrongPeerOrAMissingSlot) {
   EXPECT_EQ(tally.wrong, 0u) << tally.first;
 }
 
+// The slots of a pool word, and their endpoints, are read more than once.
+TEST(Interleaving, NorWhenASlotIsChosenTwice) {
+  const auto catalogs = family();
+  Tally tally;
+  for (const std::size_t first : whole_family()) {
+    for (const std::size_t second : whole_family()) {
+      tally.tell(Story({catalogs[first], catalogs[second], catalogs[8]}),
+                 path_name({first, second, 8}), {.chooses_twice = true});
+    }
+  }
+  print("a slot chosen twice", tally);
+  EXPECT_GT(tally.runs, 40'000u);
+  EXPECT_EQ(tally.wrong, 0u) << tally.first;
+}
+
 // An endpoint leaves with connections in flight, and is back before it was collected.
 TEST(Interleaving, NorWhenAnEndpointReturnsWhileItDrains) {
   const auto catalogs = family();
@@ -154,7 +169,7 @@ TEST(InterleavingSabotage, AnElementReplacedWithoutAGracePeriod) {
 
 // Where no slot is free a pool shrinks in the range it has, by a store a slot; then what left it is
 // retired. `careless`: without grace periods.
-std::uint64_t wrong_while_written_over(bool careless) {
+std::uint64_t wrong_while_written_over(bool careless, const Reader& reader = {}) {
   Planner planner = *Planner::adopt(Image{}, {16, 8, 12, 5, 12, 64});
   const auto song = [](std::vector<std::string> endpoints) {
     const auto one = build::service("song", {kSong}, std::move(endpoints));
@@ -171,7 +186,7 @@ std::uint64_t wrong_while_written_over(bool careless) {
   add(planner.fit(song({"10.1.0.1", "10.1.0.3"}), true).diff, 1);
   add(planner.collect([](std::uint32_t) { return hf_endpoint_stats{}; }), 2);
   std::uint64_t wrong = 0;
-  explore(steps, run_writer(steps), key_of(kSong), {}, [&](const Outcome& one) {
+  explore(steps, run_writer(steps), key_of(kSong), reader, [&](const Outcome& one) {
     const bool stays = one.answer == "10.1.0.1:8080" || one.answer == "10.1.0.3:8080";
     const bool left = one.answer == "10.1.0.2:8080" || one.answer == "10.1.0.4:8080";
     if (one.first >= filled && !stays && !(left && one.first < steps.size())) ++wrong;
@@ -181,10 +196,12 @@ std::uint64_t wrong_while_written_over(bool careless) {
 
 TEST(Interleaving, NorWhileARangeIsWrittenOver) {
   EXPECT_EQ(wrong_while_written_over(false), 0u);
+  EXPECT_EQ(wrong_while_written_over(false, {.chooses_twice = true}), 0u);
 }
 
 TEST(InterleavingSabotage, ARangeWrittenOverWithoutAGracePeriod) {
   EXPECT_GT(wrong_while_written_over(true), 0u);
+  EXPECT_GT(wrong_while_written_over(true, {.chooses_twice = true}), 0u);
 }
 
 // The daemon dies between any two operations, and the next one takes over from the maps.
@@ -211,7 +228,7 @@ TEST(Interleaving, EarliestOfEqualPositionsStandsForTheRest) {
   const Story story({{{kSong}, {1}, {}, {}}, {{kSong}, {2}, {}, {}}});
   const auto answers = [&](bool every_position, std::uint64_t& runs) {
     std::set<std::pair<std::size_t, std::string>> result;  // with the position it began at
-    runs = explore(story.steps, story.memories, key_of(kSong), {false, every_position},
+    runs = explore(story.steps, story.memories, key_of(kSong), {.every_position = every_position},
                    [&](const Outcome& one) { result.emplace(one.first, one.answer); });
     return result;
   };
@@ -258,7 +275,9 @@ TEST(InterleavingSabotage, EndpointsAfterPoolWord) {
 }
 
 TEST(InterleavingSabotage, NoGracePeriod) {
-  expect_seen("no grace period", [](Diff& diff) { std::erase_if(diff.ops, is_op<op::Grace>()); });
+  const auto none = [](Diff& diff) { std::erase_if(diff.ops, is_op<op::Grace>()); };
+  expect_seen("no grace period", none);
+  expect_seen("no grace period, a slot chosen twice", none, {.chooses_twice = true});
 }
 
 // One service goes and another comes: its address gets the element of the one that is deleted.

@@ -126,6 +126,14 @@ TEST_F(Lookup, LoadsEachOnceAndWhatWasWrittenLastFirst) {
   EXPECT_EQ(maps.order, "fwpse");
 }
 
+// A set may be of a later version.
+TEST_F(Lookup, OfAnUnknownSelectorAnySlotIsARightOne) {
+  maps.random = 0x60000000;
+  maps.pools[kPool].policy = hf_pool_policy(kService, HF_POLICY_SELECTOR_MASK, 0, 1);
+  EXPECT_EQ(look().endpoint, 2u);
+  EXPECT_EQ(maps.order, "fwpse");
+}
+
 TEST_F(Lookup, AnUnknownAddressCostsOneLoad) {
   key.port = 1;
   expect_pass(HF_COUNT_MISS);
