@@ -48,16 +48,28 @@ FrontendKind FrontendClaims::kind_of(const Service& service, const Claim& claim)
 
 void FrontendClaims::add(const Service& service) {
   for_each_claim(service, [&](const Claim& claim, FrontendKind) {
-    claimants_[claim].insert(service.key);
-    open_.insert(claim);
+    Keys& keys = claimants_[claim];
+    open(claim, keys);
+    keys.insert(service.key);
   });
 }
 
 void FrontendClaims::remove(const Service& service) {
   for_each_claim(service, [&](const Claim& claim, FrontendKind) {
-    claimants_[claim].erase(service.key);
-    open_.insert(claim);
+    Keys& keys = claimants_[claim];
+    open(claim, keys);
+    keys.erase(service.key);
   });
+}
+
+// `keys`: before the change. Who owned it is known from here on whatever becomes of them.
+void FrontendClaims::open(const Claim& claim, const Keys& keys) {
+  if (open_.insert(claim).second && keys.size() == 1) owners_.emplace(claim, *keys.begin());
+}
+
+const ServiceKey& FrontendClaims::owner(const Claim& claim) const {
+  const auto named = owners_.find(claim);
+  return named != owners_.end() ? named->second : *claimants_.at(claim).begin();
 }
 
 FrontendClaims::Keys FrontendClaims::settle(const Look& look) {
@@ -76,9 +88,11 @@ FrontendClaims::Keys FrontendClaims::settle(const Look& look) {
     }
     const ServiceKey& heir = choose(claim, keys, look);
     const auto [sitting, fresh] = owners_.emplace(claim, heir);
-    if (!fresh && sitting->second == heir) continue;
-    if (!fresh) changed.insert(std::exchange(sitting->second, heir));
-    changed.insert(heir);
+    if (fresh || sitting->second != heir) {
+      if (!fresh) changed.insert(std::exchange(sitting->second, heir));
+      changed.insert(heir);
+    }
+    if (keys.size() == 1) owners_.erase(sitting);
   }
   return changed;
 }

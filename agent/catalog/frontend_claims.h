@@ -44,18 +44,22 @@ class FrontendClaims {
   // others now. `look` tells of any service that claims.
   Keys settle(const Look& look);
 
-  bool owns(const ServiceKey& key, const Claim& claim) const { return owners_.at(claim) == key; }
-  const ServiceKey& owner(const Claim& claim) const { return owners_.at(claim); }
+  bool owns(const ServiceKey& key, const Claim& claim) const { return owner(claim) == key; }
+  const ServiceKey& owner(const Claim& claim) const;
   // What more than one service claims, and by whom.
   const std::set<Claim>& contested() const { return contested_; }
   const Keys& claimants(const Claim& claim) const { return claimants_.at(claim); }
   std::uint64_t revision() const { return revision_; }  // grows when these may have changed
 
  private:
+  void open(const Claim& claim, const Keys& keys);
   const ServiceKey& choose(const Claim& claim, const Keys& keys, const Look& look);
 
   std::map<Claim, Keys> claimants_;
-  std::map<Claim, ServiceKey> owners_, sat_;
+  // Of a settled claim with one claimant that one is the owner, and is not named here: nearly all
+  // are such.
+  std::map<Claim, ServiceKey> owners_;
+  std::map<Claim, ServiceKey> sat_;
   std::set<Claim> open_;  // not settled
   std::set<Claim> contested_;
   std::uint64_t revision_ = 0;
