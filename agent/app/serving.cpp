@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/app/log.h"
+#include "agent/base/memory.h"
 #include "holdfast/abi/layout.h"
 
 namespace holdfast {
@@ -19,6 +20,7 @@ constexpr auto kVerifyInterval = 60s;
 constexpr auto kBetweenSteps = 1ms;
 constexpr auto kCollectInterval = 1s;
 constexpr auto kFirstRetry = 500ms, kLongestRetry = 30'000ms;
+constexpr std::size_t kMany = 1000;  // services whose plan took memory worth giving back
 constexpr std::uint32_t kDefaultServices = 4096;
 constexpr std::uint32_t kDefaultEndpoints = 65536;
 
@@ -94,6 +96,7 @@ void Serving::go_on(const Result<>& applied) {
 void Serving::report_applied(const Result<>& applied) {
   const ReconcileStatus now = reconciler_->status();
   const std::size_t changed = std::exchange(changing_, 0);
+  if (changed >= kMany) give_back_memory();
   if (applied) {
     retry_delay_ = kFirstRetry;
     if (changed)

@@ -15,7 +15,7 @@ constexpr std::uint64_t kMargin = 6 * kMiB;
 // Measured with the daemon (docs/files.md), x86-64, glibc 2.36: anonymous memory at its peak, for
 // 20,000 services without endpoints, 10,000 with 10, 100 with 1,000.
 constexpr std::uint64_t kObject = 750, kObjectEndpoint = 130;
-constexpr std::uint64_t kService = 2400, kPort = 1200, kEndpoint = 500;
+constexpr std::uint64_t kService = 2000, kPort = 1200, kEndpoint = 500;
 // The part of it that is gone again when a plan is done, and not there yet while maps grow.
 constexpr std::uint64_t kPassing = 4;
 // Of the values of a parsed text, a byte of it: 21 to 24.

@@ -243,6 +243,30 @@ ServicePtr FileSet::as_known(ServicePtr service) const {
   return unsure;
 }
 
+// What is the same as it was last is the same value. Both are in order of their keys.
+void FileSet::tell_changes(std::vector<ServicePtr>& now, SourceUpdate& update) const {
+  std::vector<ServiceChange> gone;
+  auto before = last_.begin();
+  const auto gone_until = [&](const ServiceKey* key) {
+    for (; before != last_.end() && (!key || (*before)->key < *key); ++before)
+      gone.push_back({(*before)->key, nullptr, false});
+  };
+  for (ServicePtr& said : now) {
+    said = as_known(std::move(said));
+    gone_until(&said->key);
+    if (before != last_.end() && (*before)->key == said->key) {
+      const ServicePtr& known = *before++;
+      if (*known == *said) {
+        said = known;
+        continue;
+      }
+    }
+    update.changes.push_back({said->key, said, false});
+  }
+  gone_until(nullptr);
+  update.changes.insert(update.changes.end(), gone.begin(), gone.end());
+}
+
 SourceUpdate FileSet::assemble(const std::string& listing_error) {
   SourceUpdate update;
   update.source = source_;
@@ -265,19 +289,9 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
     if (file.present && !file.doubt.empty() && !file.ever_good) update.complete = false;
   }
   complete_ = complete_ || update.complete;
-  std::map<ServiceKey, ServicePtr> now;
-  for (ServicePtr& said :
-       kubernetes::assemble(origins, {node_name_}, update.problems, &last_known_)) {
-    ServicePtr service = as_known(std::move(said));
-    const auto before = last_.find(service->key);
-    const bool same = before != last_.end() && *before->second == *service;
-    if (!same) update.changes.push_back({service->key, service, false});
-    const ServiceKey key = service->key;
-    now[key] = same ? before->second : std::move(service);
-  }
-  for (const auto& [key, service] : last_) {
-    if (!now.contains(key)) update.changes.push_back({key, nullptr, false});
-  }
+  std::vector<ServicePtr> now =
+      kubernetes::assemble(origins, {node_name_}, update.problems, &last_known_);
+  tell_changes(now, update);
   last_ = std::move(now);
   if (update.complete) last_known_.forget_unused();
   doubts_ = update.doubts;

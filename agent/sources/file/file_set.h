@@ -71,13 +71,14 @@ class FileSet {
   bool cannot_read(const std::string& path, File& file, const Error& error);
   bool vanish(File& file);
   SourceUpdate assemble(const std::string& listing_error);
+  void tell_changes(std::vector<ServicePtr>& now, SourceUpdate& update) const;
   ServicePtr as_known(ServicePtr service) const;
 
   std::string source_;
   std::string node_name_;
   std::shared_ptr<MemoryGate> gate_;
   std::map<std::string, File> files_;
-  std::map<ServiceKey, ServicePtr> last_;
+  std::vector<ServicePtr> last_;  // in order of their keys
   kubernetes::LastKnown last_known_;
   std::vector<Doubt> doubts_;
   bool news_ = true;       // to tell, though no file changes
