@@ -94,7 +94,6 @@ void Pipeline::stop() {
   intake_.stop();
 }
 
-// After an update, or when there was time enough for one.
 void Pipeline::after_first_words() {
   if (serving_.is_open() || stopped_) return;
   first_words_timer_->cancel();
@@ -106,7 +105,9 @@ void Pipeline::after_first_words() {
 
 void Pipeline::taken(const SourceUpdate& update, bool first) {
   serving_.taken(update);
-  if (!serving_.is_open() && intake_.all_spoke()) after_first_words();
+  // In a turn of its own: to make large maps takes as long as to fill the catalog.
+  if (!serving_.is_open() && intake_.all_spoke())
+    first_words_timer_->after(0s, [this] { after_first_words(); });
   serving_.attach();
   if (first) give_back_memory();
 }

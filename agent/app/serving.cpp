@@ -17,8 +17,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kVerifyInterval = 60s;
-constexpr auto kBetweenSteps = 1ms;
-constexpr auto kCollectInterval = 1s;
+constexpr std::chrono::milliseconds kBetweenSteps = 1ms, kCollectInterval = 1s;
 constexpr auto kFirstRetry = 500ms, kLongestRetry = 30'000ms;
 constexpr std::size_t kMany = 1000;  // services whose plan took memory worth giving back
 constexpr std::uint32_t kDefaultServices = 4096;
@@ -213,7 +212,7 @@ Usage Serving::usage() const {
 void Serving::collect_later() {
   if (collecting_ || !reconciler_->draining()) return;
   collecting_ = true;
-  collect_timer_->after(kCollectInterval, [this] {
+  collect_timer_->after(reconciler_->collecting() ? kBetweenSteps : kCollectInterval, [this] {
     collecting_ = false;
     if (auto collected = reconciler_->collect(); !collected) log::error(collected.error().what);
     report_growth();

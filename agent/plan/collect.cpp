@@ -15,10 +15,14 @@ std::uint32_t in_flight(const hf_endpoint_stats& stats, const hf_endpoint_name& 
 
 // Which of the draining ones end now: the idle ones, and of the rest as many as are still lacking.
 std::vector<std::uint32_t> choose(Planner::State& state, const Planner::StatsOf& stats,
-                                  std::size_t least, const std::set<std::uint32_t>& closed) {
+                                  std::size_t least, const std::set<std::uint32_t>& closed,
+                                  std::size_t most) {
   std::vector<std::uint32_t> chosen;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> busy;  // in flight, id
-  for (const std::uint32_t id : state.draining) {
+  auto at = state.draining.upper_bound(state.looked_at);
+  for (; at != state.draining.end() && most > 0; ++at, --most) {
+    const std::uint32_t id = *at;
+    state.looked_at = id;
     const auto now = stats(id);
     if (!now) continue;
     const std::uint32_t open = in_flight(*now, state.shadow.endpoint_names[id]);
@@ -35,6 +39,7 @@ std::vector<std::uint32_t> choose(Planner::State& state, const Planner::StatsOf&
     chosen.push_back(id);
     state.resting[id] = *now;
   }
+  if (at == state.draining.end()) state.looked_at = 0;
   std::sort(busy.begin(), busy.end());
   for (const auto& [open, id] : busy) {
     if (chosen.size() >= least) break;
@@ -60,12 +65,13 @@ void forget(Planner::State& state, std::uint32_t id) {
 }  // namespace
 
 Diff Planner::collect(const StatsOf& stats, std::size_t least,
-                      const std::set<std::uint32_t>& closed) {
+                      const std::set<std::uint32_t>& closed, std::size_t most) {
   State& state = *state_;
+  if (most == ~std::size_t{0}) state.looked_at = 0;
   Diff diff;
   state.early.clear();
   state.counted = {};
-  const std::vector<std::uint32_t> retired = choose(state, stats, least, closed);
+  const std::vector<std::uint32_t> retired = choose(state, stats, least, closed, most);
   if (retired.empty()) return diff;
   for (const std::uint32_t id : retired) diff.ops.emplace_back(op::RetireEndpoint{id});
   diff.ops.emplace_back(op::Grace{});
@@ -77,6 +83,10 @@ Diff Planner::collect(const StatsOf& stats, std::size_t least,
   }
   for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
   return diff;
+}
+
+bool Planner::collecting() const {
+  return state_->looked_at != 0;
 }
 
 Early Planner::settle_early(const StatsOf& stats) {

@@ -90,10 +90,12 @@ class Planner {
   // Retires draining endpoints with nothing in flight; their ids are free after the diff. nullopt:
   // not known, and so not idle. `least`: so many are retired, also while connections are open; the
   // fewest first. Those connections go on, and are of no endpoint any more. `closed`: no socket is
-  // connected to these, whatever their stats say.
+  // connected to these, whatever their stats say. `most`: so many are looked at, in turns;
+  // collecting() while the turn is not over.
   using StatsOf = std::function<std::optional<hf_endpoint_stats>(std::uint32_t)>;
   Diff collect(const StatsOf& stats, std::size_t least = 0,
-               const std::set<std::uint32_t>& closed = {});
+               const std::set<std::uint32_t>& closed = {}, std::size_t most = ~std::size_t{0});
+  bool collecting() const;
   // After that diff: which of it had connections in flight by their stats. These are read again,
   // since connections may have ended until the endpoints were retired.
   Early settle_early(const StatsOf& stats);

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "agent/plan/layout.h"
@@ -53,11 +53,12 @@ struct Planner::State {
   std::map<ServiceKey, ServiceRecord> services;
   std::unordered_map<EndpointKey, std::uint32_t, EndpointKeyHash> endpoint_by_key;
   std::vector<EndpointUse> uses;  // by endpoint id
-  std::unordered_set<std::uint32_t> draining;
+  std::set<std::uint32_t> draining;
+  std::uint32_t looked_at = 0;  // of these the last, by collect(); 0: all
   std::unordered_map<std::uint32_t, hf_endpoint_stats> resting;  // stats of ids given back
   std::vector<std::uint32_t> early;  // retired by the last collection with connections in flight
   Early counted;                     // of it
-  std::unordered_set<std::uint32_t> drained;  // when lingering() was last called
+  std::set<std::uint32_t> drained;  // when lingering() was last called
   std::uint32_t turn = 0;                     // the last that it named
   // In the maps, of no known service: removed by the next plan. Until then their ids are taken.
   std::vector<hf_frontend_key> stray_frontends;

@@ -23,6 +23,7 @@ class Backlog {
   void add(const Generation& generation);
   void clear();
   bool empty() const { return waiting_.empty(); }
+  bool large() const { return weight_ > most_; }  // more than one piece
 
   // The next piece; all there is where that is no more than one. What moves an address from one
   // service to another comes first, and in one piece however much it is: between two pieces the

@@ -9,6 +9,9 @@
 namespace holdfast {
 namespace {
 
+constexpr std::size_t kLookedAt = 8192;  // draining endpoints in one step
+constexpr std::size_t kAll = ~std::size_t{0};
+
 bool below(const Usage& now, const Usage& then) {
   return now.frontends < then.frontends || now.services < then.services || now.pools < then.pools ||
          now.slots < then.slots || now.endpoints < then.endpoints || now.strings < then.strings;
@@ -115,7 +118,7 @@ Result<> Reconciler::begin(const Generation& generation) {
   if (pending() && (replan_ || !status_.last_error.empty())) return retry();
   for (const CatalogChange& change : generation.changes) unfit_.erase(change.key);
   backlog_.add(generation);
-  return step();
+  return backlog_.large() ? Result<>{} : step();
 }
 
 Result<> Reconciler::step() {
@@ -192,13 +195,14 @@ Result<> Reconciler::prune(const std::string& source) {
 
 Result<> Reconciler::collect() {
   if (pending()) return {};
-  const auto collected = collect(0);
+  const auto collected = collect(0, {}, kLookedAt);
   if (!collected) return tl::unexpected(collected.error());
   return *collected ? try_unfit() : Result<>{};
 }
 
 // One whose stats cannot be read drains on.
-Result<bool> Reconciler::collect(std::size_t least, const std::set<std::uint32_t>& closed) {
+Result<bool> Reconciler::collect(std::size_t least, const std::set<std::uint32_t>& closed,
+                                 std::size_t most) {
   std::optional<Error> failed;
   const auto stats_of = [&](std::uint32_t id) -> std::optional<hf_endpoint_stats> {
     auto stats = dataplane_.stats(id);
@@ -206,7 +210,7 @@ Result<bool> Reconciler::collect(std::size_t least, const std::set<std::uint32_t
     failed = stats.error();
     return std::nullopt;
   };
-  Diff diff = planner_->collect(stats_of, least, closed);
+  Diff diff = planner_->collect(stats_of, least, closed, most);
   const bool some = !diff.empty();
   if (some) {
     if (auto performed = perform(std::move(diff)); !performed)
@@ -229,9 +233,13 @@ Result<> Reconciler::recount() {
   for (std::size_t index = 0; index < lingering.size(); ++index) {
     if ((*sockets)[index] == 0) closed.insert(lingering[index].id);
   }
-  const auto collected = collect(0, closed);
+  const auto collected = collect(0, closed, kAll);
   if (!collected) return tl::unexpected(collected.error());
   return *collected ? try_unfit() : Result<>{};
+}
+
+bool Reconciler::collecting() const {
+  return planner_->collecting();
 }
 
 bool Reconciler::draining() const {

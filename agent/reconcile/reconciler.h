@@ -56,9 +56,10 @@ class Reconciler {
   // status(), and tried again when something leaves, or by retry_unfit(). A failed one is planned
   // anew from what the maps hold; retry() tries again.
   Result<> apply(const Generation& generation);
-  // The same in steps, for the daemon's loop: begin() does the first, and where it left something,
-  // unfinished(), each step() does one more. Another generation may begin meanwhile: what it says
-  // of a service stands. After an error nothing is unfinished; retry() tries all of it again.
+  // The same in steps, for the daemon's loop: begin() does all of a small one; where it left
+  // something, unfinished(), each step() does a part. Another generation may begin meanwhile: what
+  // it says of a service stands. After an error nothing is unfinished; retry() tries all of it
+  // again.
   Result<> begin(const Generation& generation);
   Result<> step();
   bool unfinished() const { return !backlog_.empty(); }
@@ -69,8 +70,10 @@ class Reconciler {
 
   // Drops what `source` left in the maps and does not list any more (rule 9): begins to.
   Result<> prune(const std::string& source);
-  // Retires endpoints whose connections have ended.
+  // Retires endpoints whose connections have ended: a few thousand are looked at; while
+  // collecting() there are more.
   Result<> collect();
+  bool collecting() const;
   bool draining() const;
   // Counts the sockets of those that drained already at the last call: a close that no program
   // counted would keep an id for ever. To be called once a minute or so; see Dataplane::live.
@@ -102,7 +105,7 @@ class Reconciler {
   Result<> perform(Diff diff);
   Result<Image> readopt();
   // Whether an id became free.
-  Result<bool> collect(std::size_t least, const std::set<std::uint32_t>& closed = {});
+  Result<bool> collect(std::size_t least, const std::set<std::uint32_t>& closed, std::size_t most);
 
   Dataplane& dataplane_;
   std::function<std::vector<CatalogChange>()> everything_;

@@ -69,6 +69,30 @@ TEST_F(PlannerTest, StatsThatAreNotKnownAreNotIdle) {
   EXPECT_TRUE(planner_->draining());
 }
 
+// One that is busy keeps no other from its turn, and a turn has an end.
+TEST_F(PlannerTest, AFewAtATimeAreLookedAtInTurns) {
+  change({song({"10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5"})});
+  const std::uint32_t busy = id_of("10.1.0.1");
+  change({song({})});
+  std::vector<std::uint32_t> asked;
+  const auto stats = [&](std::uint32_t id) {
+    asked.push_back(id);
+    hf_endpoint_stats known{};
+    known.connects = id == busy;
+    return known;
+  };
+  EXPECT_FALSE(planner_->collecting());
+  for (const std::size_t looked_at : {2u, 4u, 5u}) {
+    referee_.see(planner_->collect(stats, 0, {}, 2));
+    EXPECT_EQ(asked.size(), looked_at);
+    EXPECT_EQ(planner_->collecting(), looked_at < 5);
+  }
+  EXPECT_EQ(planner_->usage().draining, 1u);
+  EXPECT_THAT(kinds(planner_->collect(stats, 0, {}, 2)), "");
+  EXPECT_EQ(asked.back(), busy);
+  EXPECT_THAT(referee_.broken(), IsEmpty());
+}
+
 TEST_F(PlannerTest, InFlightCountsFromWhereTheIncarnationBegan) {
   change({song({"10.1.0.1"})});
   const std::uint32_t id = id_of("10.1.0.1");

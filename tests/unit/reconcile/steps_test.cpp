@@ -140,6 +140,8 @@ ServicePtr named(const std::string& name, const std::string& frontend,
 TEST_F(StepsTest, TheGenerationIsTheMapsOnlyWhenItIsWhole) {
   ASSERT_TRUE(say({named("album", "10.96.0.1", "10.1.0.1"), named("image", "10.96.0.2", "10.1.0.2"),
                    named("song", "10.96.0.3", "10.1.0.3")}));
+  EXPECT_EQ(served(), 0u);
+  ASSERT_TRUE(world.step());
   EXPECT_EQ(served(), 1u);
   EXPECT_EQ(world.maps.image().meta.complete, 0u);
   EXPECT_TRUE(world.reconciler->pending());
@@ -173,6 +175,7 @@ TEST_F(StepsTest, AddressesMoveInOneStep) {
   ASSERT_TRUE(say({named("a", "10.96.0.5", "10.1.0.1"), named("b", "10.96.0.2", "10.1.0.7"),
                    named("c", "10.96.0.3", "10.1.0.8"), named("d", "10.96.0.4", "10.1.0.9"),
                    named("e", "10.96.0.1", "10.1.0.5")}));
+  ASSERT_TRUE(world.step());
   EXPECT_TRUE(world.reconciler->unfinished());
   EXPECT_EQ(served(), 5u);
   finish();
@@ -203,6 +206,7 @@ TEST_F(StepsTest, WhatGoesGoesFirst) {
        {named("image", "10.96.0.4", "10.1.0.4"), named("lyric", "10.96.0.5", "10.1.0.5")})
     admitted.push_back({one->key, one, false});
   ASSERT_TRUE(world.begin(world.catalog.apply("file", admitted)));
+  ASSERT_TRUE(world.step());
   EXPECT_EQ(served(), 1u);
   finish();
   EXPECT_EQ(served(), 3u);
