@@ -47,7 +47,7 @@ std::string find_below(const std::string& directory, std::size_t depth, const st
        entry.increment(error)) {
     if (!entry->is_directory(error) || entry->is_symlink(error)) continue;
     if (++looked > kMostDirectories) return "";
-    const std::string found = find_below(entry->path().string(), depth - 1, below, looked);
+    std::string found = find_below(entry->path().string(), depth - 1, below, looked);
     if (!found.empty()) return found;
   }
   return "";
