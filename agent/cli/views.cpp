@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "agent/dataplane/map_table.h"
 #include "agent/model/ready.h"
 #include "agent/plan/words.h"
 
@@ -97,13 +98,13 @@ object service_row(const ServiceView& view) {
 namespace {
 
 template <class T, class Used>
-std::uint64_t count_used(const std::vector<T>& elements, Used used) {
-  return static_cast<std::uint64_t>(std::count_if(elements.begin(), elements.end(), used));
+std::uint32_t count_used(const std::vector<T>& elements, Used used) {
+  return static_cast<std::uint32_t>(std::count_if(elements.begin(), elements.end(), used));
 }
 
 // Cells that some name refers to: the heap itself does not say which are free.
-std::uint64_t cells_used(const Image& image) {
-  std::map<std::uint32_t, std::uint64_t> cells;
+std::uint32_t cells_used(const Image& image) {
+  std::map<std::uint32_t, std::uint32_t> cells;
   const auto add = [&cells](hf_string_ref text) {
     if (text.length) cells[text.cell] = (text.length + HF_STRING_CELL - 1) / HF_STRING_CELL;
   };
@@ -117,7 +118,7 @@ std::uint64_t cells_used(const Image& image) {
     if (image.endpoints[id].incarnation == 0) continue;
     add(image.endpoint_names[id].node), add(image.endpoint_names[id].zone);
   }
-  std::uint64_t used = 0;
+  std::uint32_t used = 0;
   for (const auto& [cell, length] : cells) used += length;
   return used;
 }
@@ -126,27 +127,25 @@ std::uint64_t cells_used(const Image& image) {
 
 array map_rows(const MapsView& maps) {
   const Image& image = maps.image;
-  const Capacity& room = maps.capacity;
-  std::uint64_t slots = 0;
-  for (std::uint32_t id = 1; id < image.pools.size(); ++id) slots += words_of(image, id).length();
-  const auto row = [&maps](const char* name, std::uint64_t used, std::uint64_t capacity) {
-    return object{{"name", name}, {"used", used}, {"capacity", capacity}, {"set", maps.set}};
-  };
-  const auto live =
+  Capacity used;
+  used.frontends = static_cast<std::uint32_t>(image.frontends.size());
+  used.services = count_used(image.service_names,
+                             [](const hf_service_name& one) { return one.generation != 0; });
+  used.pools = count_used(image.pools, [](const hf_pool& one) { return one.word != 0; });
+  used.endpoints =
       count_used(image.endpoints, [](const hf_endpoint& one) { return one.incarnation != 0; });
-  const auto pools = count_used(image.pools, [](const hf_pool& one) { return one.word != 0; });
-  const auto services = count_used(image.service_names,
-                                   [](const hf_service_name& one) { return one.generation != 0; });
-  return {row("frontends", image.frontends.size(), room.frontends),
-          row("pools", pools, room.pools),
-          row("slots", slots, room.slots),
-          row("endpoints", live, room.endpoints),
-          row("endpoint_stats", live, room.endpoints),
-          row("service_names", services, room.services),
-          row("pool_names", pools, room.pools),
-          row("endpoint_names", live, room.endpoints),
-          row("strings", cells_used(image), room.strings),
-          row("counters", maps.counters.size(), maps.counters.size())};
+  used.strings = cells_used(image);
+  for (std::uint32_t id = 1; id < image.pools.size(); ++id)
+    used.slots += words_of(image, id).length();
+  array rows;
+  const auto row = [&](const char* name, std::uint64_t in_use, std::uint64_t room) {
+    rows.push_back(object{{"name", name}, {"used", in_use}, {"capacity", room}, {"set", maps.set}});
+  };
+  for (const MapRow& map : kSetMaps) {
+    if (map.room) row(map.name, used.*map.room, maps.capacity.*map.room);
+  }
+  row("counters", maps.counters.size(), maps.counters.size());
+  return rows;
 }
 
 namespace {

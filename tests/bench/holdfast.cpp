@@ -81,7 +81,7 @@ std::uint64_t Holdfast::counter(const std::string& name) const {
 }
 
 std::string Holdfast::map_path(const std::string& name) const {
-#define NAME(name) #name,
+#define NAME(kind, name, ...) #name,
   for (const char* shared : {HF_SHARED_MAPS(NAME)}) {
     if (name == shared) return bpffs_ + "/shared/" + name;
   }
@@ -91,7 +91,7 @@ std::string Holdfast::map_path(const std::string& name) const {
 
 std::vector<std::pair<std::string, std::uint64_t>> Holdfast::maps() const {
   std::vector<std::pair<std::string, std::uint64_t>> result;
-#define NAME(name) #name,
+#define NAME(kind, name, ...) #name,
   for (const char* name : {HF_SET_MAPS(NAME) HF_SHARED_MAPS(NAME)}) {
     const Fd map(::bpf_obj_get(map_path(name).c_str()));
     require(static_cast<bool>(map), "open map " + map_path(name));

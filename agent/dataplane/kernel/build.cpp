@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "agent/dataplane/kernel/sets.h"
+#include "agent/dataplane/map_table.h"
 
 namespace holdfast::kernel {
 namespace {
@@ -52,6 +53,7 @@ Result<> copy_counters(const Maps& before, int target) {
   return {};
 }
 
+// As it was to be written.
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() &&
@@ -65,26 +67,30 @@ bool same(const FrontendMap& a, const FrontendMap& b) {
          });
 }
 
-// What was to be written against what system calls find. Stats are not compared: a failed or a
-// measured connect of the old set may have changed them since.
+bool same(const std::string& a, const std::string& b) {
+  return a == b;
+}
+
+// The rest of it is the writer's.
+bool same(const hf_meta& a, const hf_meta& b) {
+  return a.generation == b.generation && a.complete == b.complete;
+}
+
+// Stats are not compared: a failed or a measured connect of the old set may have changed them
+// since.
+bool same(const std::vector<hf_endpoint_stats>&, const std::vector<hf_endpoint_stats>&) {
+  return true;
+}
+
+// What was to be written against what system calls find.
 Result<> verify(const Image& wanted, const Maps& maps) {
   const auto found = read_image(maps);
   if (!found) return tl::unexpected(found.error());
   const char* wrong = nullptr;
-  const auto check = [&wrong](const char* map, bool good) {
-    if (!good && !wrong) wrong = map;
+  const auto check = [&wrong](const char* map, const auto& want, const auto& have) {
+    if (!wrong && !same(want, have)) wrong = map;
   };
-  check("frontends", same(wanted.frontends, found->frontends));
-  check("pools", same(wanted.pools, found->pools));
-  check("slots", same(wanted.slots, found->slots));
-  check("slot_info", same(wanted.slot_info, found->slot_info));
-  check("endpoints", same(wanted.endpoints, found->endpoints));
-  check("service_names", same(wanted.service_names, found->service_names));
-  check("pool_names", same(wanted.pool_names, found->pool_names));
-  check("endpoint_names", same(wanted.endpoint_names, found->endpoint_names));
-  check("strings", wanted.strings == found->strings);
-  check("meta", wanted.meta.generation == found->meta.generation &&
-                    wanted.meta.complete == found->meta.complete);
+  for_each_map(check, wanted, *found);
   if (!wrong) return {};
   return fail(Errc::internal, std::string("the new set's map '") + wrong +
                                   "' does not hold what was written to it");

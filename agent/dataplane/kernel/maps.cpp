@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "agent/dataplane/layout1.h"
+#include "agent/dataplane/map_table.h"
 #include "holdfast/abi/counters.h"
 
 namespace holdfast::kernel {
@@ -92,13 +93,11 @@ std::uint32_t count_of(const Maps& maps, const char* name) {
 }  // namespace
 
 Capacity capacity_of(const Maps& maps) {
-  const auto frontends = shape_of(maps.fd("frontends"));
-  return Capacity{frontends ? frontends->max_entries : 0,
-                  count_of(maps, "service_names"),
-                  count_of(maps, "pools"),
-                  count_of(maps, "slots"),
-                  count_of(maps, "endpoints"),
-                  count_of(maps, "strings")};
+  Capacity capacity;
+  for (const MapRow& row : kSetMaps) {
+    if (row.room) capacity.*row.room = count_of(maps, row.name);
+  }
+  return capacity;
 }
 
 namespace {
@@ -177,37 +176,47 @@ Result<FrontendMap> read_frontends(int fd, const Schema& schema) {
 }
 
 template <class T>
-Result<> fill(const Maps& maps, const char* name, std::vector<T>& into) {
+Result<> read_map(const Maps& maps, const char* name, std::vector<T>& into) {
   auto bytes = read_array(maps.fd(name), name);
   if (!bytes) return tl::unexpected(bytes.error());
   into = elements<T>(name, maps.schema, *bytes);
   return {};
 }
 
+Result<> read_map(const Maps& maps, const char* name, FrontendMap& into) {
+  auto frontends = read_frontends(maps.fd(name), maps.schema);
+  if (!frontends) return tl::unexpected(frontends.error());
+  into = std::move(*frontends);
+  return {};
+}
+
+Result<> read_map(const Maps& maps, const char* name, std::string& cells) {
+  auto bytes = read_array(maps.fd(name), name);
+  if (!bytes) return tl::unexpected(bytes.error());
+  cells = std::move(*bytes);
+  const std::size_t used = cells.find_last_not_of('\0');
+  cells.resize(used == std::string::npos ? 0 : (used / HF_STRING_CELL + 1) * HF_STRING_CELL);
+  cells.shrink_to_fit();
+  return {};
+}
+
+Result<> read_map(const Maps& maps, const char* name, hf_meta& into) {
+  std::vector<hf_meta> meta;
+  auto read = read_map(maps, name, meta);
+  if (!meta.empty()) into = meta[0];
+  return read;
+}
+
 }  // namespace
 
 Result<Image> read_image(const Maps& maps) {
   Image image;
-  auto frontends = read_frontends(maps.fd("frontends"), maps.schema);
-  if (!frontends) return tl::unexpected(frontends.error());
-  image.frontends = std::move(*frontends);
-  std::vector<hf_meta> meta;
-  auto strings = read_array(maps.fd("strings"), "strings");
-  if (!strings) return tl::unexpected(strings.error());
-  image.strings = std::move(*strings);
-  const std::size_t used = image.strings.find_last_not_of('\0');
-  const std::size_t cells = used == std::string::npos ? 0 : used / HF_STRING_CELL + 1;
-  image.strings.resize(cells * HF_STRING_CELL);
-  image.strings.shrink_to_fit();
-  for (const Result<>& read :
-       {fill(maps, "pools", image.pools), fill(maps, "slots", image.slots),
-        fill(maps, "slot_info", image.slot_info), fill(maps, "endpoints", image.endpoints),
-        fill(maps, "endpoint_stats", image.stats), fill(maps, "service_names", image.service_names),
-        fill(maps, "pool_names", image.pool_names),
-        fill(maps, "endpoint_names", image.endpoint_names), fill(maps, "meta", meta)}) {
-    if (!read) return tl::unexpected(read.error());
-  }
-  if (!meta.empty()) image.meta = meta[0];
+  Result<> all;
+  const auto read = [&](const char* name, auto& member) {
+    if (all) all = read_map(maps, name, member);
+  };
+  for_each_map(read, image);
+  if (!all) return tl::unexpected(all.error());
   if (layout1::has_tails_in_policies(maps.schema)) layout1::move_tails(image);
   return image;
 }
@@ -215,8 +224,8 @@ Result<Image> read_image(const Maps& maps) {
 Result<Image> read_evidence(const Maps& maps) {
   Image image;
   for (const Result<>& read :
-       {fill(maps, "endpoints", image.endpoints), fill(maps, "endpoint_stats", image.stats),
-        fill(maps, "endpoint_names", image.endpoint_names)}) {
+       {read_map(maps, "endpoints", image.endpoints), read_map(maps, "endpoint_stats", image.stats),
+        read_map(maps, "endpoint_names", image.endpoint_names)}) {
     if (!read) return tl::unexpected(read.error());
   }
   return image;
@@ -238,8 +247,9 @@ Result<std::vector<CounterValue>> read_counters(const Maps& maps) {
 
 Result<Mappings> Mappings::map(const Maps& maps) {
   Mappings mappings;
-  for (const std::string& name : set_maps()) {
-    if (name == "frontends") continue;  // a hash: system calls only
+  for (const MapRow& row : kSetMaps) {
+    if (row.kind != MapKind::array) continue;  // a hash: system calls only
+    const std::string name = row.name;
     const auto shape = shape_of(maps.fd(name));
     if (!shape) return tl::unexpected(shape.error());
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));

@@ -20,7 +20,7 @@ namespace holdfast::kernel {
 namespace fs = std::filesystem;
 
 const std::vector<std::string>& set_maps() {
-#define NAME(name) #name,
+#define NAME(kind, name, ...) #name,
   static const std::vector<std::string> names = {HF_SET_MAPS(NAME)};
   return names;
 }

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <deque>
 
+#include "agent/dataplane/map_table.h"
 #include "holdfast/abi/socket.h"
 // clang-format off: the skeleton needs the types
 #include "sock.skel.h"
@@ -50,16 +51,13 @@ bool has_helper(bpf_func_id helper) {
   return ::libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, helper, nullptr) == 1;
 }
 
-std::uint32_t entries_for(const std::string& name, const Capacity& capacity) {
-  if (name == "frontends") return capacity.frontends;
-  if (name == "pools" || name == "pool_names") return capacity.pools;
-  if (name == "slots" || name == "slot_info") {
-    return (capacity.slots + HF_SLOTS_PER_LINE - 1) / HF_SLOTS_PER_LINE;
-  }
-  if (name == "service_names") return capacity.services;
-  if (name == "strings") return capacity.strings;
-  if (name == "meta" || name == "layout") return 1;
-  return capacity.endpoints;  // endpoints, their names and statistics
+// Slots come in lines.
+std::uint32_t entries_for(const bpf_map* map, const MapRow& row, const Capacity& capacity) {
+  const auto& described = own_schema().elements;
+  const auto element = described.find(row.name);
+  const std::uint32_t in_entry =
+      element == described.end() ? 1 : bpf_map__value_size(map) / element->second.size;
+  return (elements_of(row, capacity) + in_entry - 1) / in_entry;
 }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
@@ -107,8 +105,8 @@ Result<> choose_maps(bpf_object* object, const LoadPlan& plan) {
       if (const int status = bpf_map__reuse_fd(map, existing->second); status != 0) {
         return fail_errno(-status, "reuse map '" + name + "'");
       }
-    } else if (contains(set_maps(), name)) {
-      bpf_map__set_max_entries(map, entries_for(name, plan.capacity));
+    } else if (const MapRow* row = set_map(name)) {
+      bpf_map__set_max_entries(map, entries_for(map, *row, plan.capacity));
     }
   }
   return {};

@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <type_traits>
+
+#include "agent/dataplane/map_table.h"
 
 namespace holdfast::kernel {
 
@@ -133,14 +136,32 @@ Result<> Writer::apply(const Diff& diff) {
 }
 
 template <class T>
-Result<> Writer::copy(const char* map, const std::vector<T>& elements, std::size_t room) {
-  if (elements.size() > room) return Perform::beyond(map, elements.size());
+Result<> Writer::copy(const char* map, const std::vector<T>& elements) {
+  if (elements.size() > elements_of(*set_map(map), capacity_)) {
+    return Perform::beyond(map, elements.size());
+  }
   std::memcpy(static_cast<void*>(mappings_.array<T>(map)), elements.data(),
               elements.size() * sizeof(T));
   return {};
 }
 
-Result<> Writer::copy_frontends(const FrontendMap& frontends) {
+Result<> Writer::copy(const char* map, const std::string& cells) {
+  const std::size_t room =
+      std::size_t{elements_of(*set_map(map), capacity_)} * sizeof(hf_string_cell);
+  if (cells.size() > room) return Perform::beyond(map, cells.size() / sizeof(hf_string_cell));
+  std::copy(cells.begin(), cells.end(), mappings_.array<char>(map));
+  return {};
+}
+
+Result<> Writer::copy(const char* map, const hf_meta& before) {
+  hf_meta meta = before;
+  meta.abi_version = HF_ABI_VERSION;
+  meta.netns_cookie = netns_cookie_;
+  meta.grace_mode = grace_.mode();
+  return Perform{*this}.put(map, 0, 1, meta);
+}
+
+Result<> Writer::copy(const char* map, const FrontendMap& frontends) {
   std::vector<hf_frontend_key> keys;
   std::vector<__u32> words;
   for (const auto& [key, word] : frontends) {
@@ -149,32 +170,26 @@ Result<> Writer::copy_frontends(const FrontendMap& frontends) {
   }
   LIBBPF_OPTS(bpf_map_batch_opts, options);
   auto count = static_cast<__u32>(keys.size());
-  if (count == 0 || ::bpf_map_update_batch(maps_->fd("frontends"), keys.data(), words.data(),
-                                           &count, &options) == 0) {
+  if (count == 0 ||
+      ::bpf_map_update_batch(maps_->fd(map), keys.data(), words.data(), &count, &options) == 0) {
     return {};
   }
-  return fail_errno(errno, "fill map 'frontends'");
+  return fail_errno(errno, std::string("fill map '") + map + "'");
 }
 
 Result<> Writer::fill(const Image& image) {
-  const Capacity& room = capacity_;
-  const std::vector<char> strings(image.strings.begin(), image.strings.end());
-  for (const Result<>& copied :
-       {copy("strings", strings, std::size_t{room.strings} * HF_STRING_CELL),
-        copy("service_names", image.service_names, room.services),
-        copy("pool_names", image.pool_names, room.pools),
-        copy("endpoint_names", image.endpoint_names, room.endpoints),
-        copy("endpoint_stats", begin_stats(image), room.endpoints),
-        copy("endpoints", image.endpoints, room.endpoints), copy("slots", image.slots, room.slots),
-        copy("slot_info", image.slot_info, room.slots), copy("pools", image.pools, room.pools),
-        copy_frontends(image.frontends)}) {
-    if (!copied) return copied;
-  }
-  hf_meta meta = image.meta;
-  meta.abi_version = HF_ABI_VERSION;
-  meta.netns_cookie = netns_cookie_;
-  meta.grace_mode = grace_.mode();
-  return Perform{*this}.put("meta", 0, 1, meta);
+  Result<> all;
+  const auto fill = [&](const char* map, const auto& content) {
+    using Stats = std::vector<hf_endpoint_stats>;
+    if (!all) return;
+    if constexpr (std::is_same_v<std::decay_t<decltype(content)>, Stats>) {
+      all = copy(map, begin_stats(image));
+    } else {
+      all = copy(map, content);
+    }
+  };
+  for_each_map(fill, image);
+  return all;
 }
 
 }  // namespace holdfast::kernel

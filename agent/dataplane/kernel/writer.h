@@ -23,9 +23,12 @@ class Writer {
 
  private:
   friend struct Perform;
+  // The content of a map.
   template <class T>
-  Result<> copy(const char* map, const std::vector<T>& elements, std::size_t room);
-  Result<> copy_frontends(const FrontendMap& frontends);
+  Result<> copy(const char* map, const std::vector<T>& elements);
+  Result<> copy(const char* map, const std::string& cells);
+  Result<> copy(const char* map, const FrontendMap& frontends);
+  Result<> copy(const char* map, const hf_meta& meta);
   Writer(const Maps& maps, const Capacity& capacity, std::uint64_t netns_cookie, Mappings mappings,
          Grace grace);
 

@@ -12,15 +12,34 @@
 #ifndef HOLDFAST_ABI_LAYOUT_H
 #define HOLDFAST_ABI_LAYOUT_H
 
-/* X(name): every map, as named in the object file, pinned under the same name. */
+/* X(kind, name, key, value, room, member): every map, as named in the object file, whose
+ * definitions bpf/maps.bpf.h makes of these rows, and pinned under the same name. room: how many
+ * elements, a member of Capacity; member: what an Image calls the content
+ * (agent/dataplane/image.h). What walks the maps walks these (agent/dataplane/map_table.h). A
+ * reader finds a name behind its pool word. */
 /* clang-format off */
-#define HF_SET_MAPS(X)                                                                   \
-  X(frontends) X(pools) X(slots) X(slot_info) X(endpoints) X(endpoint_stats)             \
-  X(service_names) X(pool_names) X(endpoint_names) X(strings) X(meta) X(layout)
-#define HF_SHARED_MAPS(X) X(sockets) X(counters)
+#define HF_CONTENT_MAPS(X)                                                                      \
+  X(hash,  frontends,      struct hf_frontend_key, __u32,                    frontends, frontends)      \
+  X(array, pools,          __u32,                  struct hf_pool,           pools,     pools)          \
+  X(array, slots,          __u32,                  struct hf_slot_line,      slots,     slots)          \
+  X(array, slot_info,      __u32,                  struct hf_slot_line,      slots,     slot_info)      \
+  X(array, endpoints,      __u32,                  struct hf_endpoint,       endpoints, endpoints)      \
+  X(array, endpoint_stats, __u32,                  struct hf_endpoint_stats, endpoints, stats)          \
+  X(array, service_names,  __u32,                  struct hf_service_name,   services,  service_names)  \
+  X(array, pool_names,     __u32,                  struct hf_pool_name,      pools,     pool_names)     \
+  X(array, endpoint_names, __u32,                  struct hf_endpoint_name,  endpoints, endpoint_names) \
+  X(array, strings,        __u32,                  struct hf_string_cell,    strings,   strings)        \
+  X(array, meta,           __u32,                  struct hf_meta,           one,       meta)
+#define HF_SET_MAPS(X)                                                                          \
+  HF_CONTENT_MAPS(X)                                                                            \
+  X(array, layout,         __u32,                  struct hf_layout,         one,       none)
+#define HF_SHARED_MAPS(X)                                                                       \
+  X(storage, sockets,      int,                    struct hf_socket,         none,      none)   \
+  X(per_cpu, counters,     __u32,                  __u64,                    none,      none)
 /* The sockets of the set before, of another layout, while they move; made only then, and pinned
  * under its own name there. */
-#define HF_MOVING_MAPS(X) X(sockets_before)
+#define HF_MOVING_MAPS(X)                                                                       \
+  X(storage, sockets_before, int,                  struct hf_socket,         none,      none)
 /* clang-format on */
 
 /* In the order of the first attach: what reverses and settles a redirect before what redirects.

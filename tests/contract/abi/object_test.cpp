@@ -31,27 +31,19 @@ struct Shape {
   std::uint32_t flags;
 };
 
-Shape array_of(std::size_t value_size) {
-  return {BPF_MAP_TYPE_ARRAY, sizeof(__u32), value_size, BPF_F_MMAPABLE};
+// As the rows say what is of each kind.
+constexpr bpf_map_type hash = BPF_MAP_TYPE_HASH, array = BPF_MAP_TYPE_ARRAY,
+                       storage = BPF_MAP_TYPE_SK_STORAGE, per_cpu = BPF_MAP_TYPE_PERCPU_ARRAY;
+
+std::uint32_t flags_of(bpf_map_type kind) {
+  return kind == array ? BPF_F_MMAPABLE : kind == storage ? BPF_F_NO_PREALLOC : 0;
 }
 
 std::map<std::string, Shape> shapes() {
-  return {{"frontends", {BPF_MAP_TYPE_HASH, sizeof(hf_frontend_key), sizeof(__u32), 0}},
-          {"pools", array_of(sizeof(hf_pool))},
-          {"slots", array_of(sizeof(hf_slot_line))},
-          {"slot_info", array_of(sizeof(hf_slot_line))},
-          {"endpoints", array_of(sizeof(hf_endpoint))},
-          {"endpoint_stats", array_of(sizeof(hf_endpoint_stats))},
-          {"service_names", array_of(sizeof(hf_service_name))},
-          {"pool_names", array_of(sizeof(hf_pool_name))},
-          {"endpoint_names", array_of(sizeof(hf_endpoint_name))},
-          {"strings", array_of(sizeof(hf_string_cell))},
-          {"meta", array_of(sizeof(hf_meta))},
-          {"layout", array_of(sizeof(hf_layout))},
-          {"sockets", {BPF_MAP_TYPE_SK_STORAGE, sizeof(int), sizeof(hf_socket), BPF_F_NO_PREALLOC}},
-          {"sockets_before",
-           {BPF_MAP_TYPE_SK_STORAGE, sizeof(int), sizeof(hf_socket), BPF_F_NO_PREALLOC}},
-          {"counters", {BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(__u64), 0}}};
+#define SHAPE(kind, name, key, value, room, member) \
+  {#name, {kind, sizeof(key), sizeof(value), flags_of(kind)}},
+  return {HF_SET_MAPS(SHAPE) HF_SHARED_MAPS(SHAPE) HF_MOVING_MAPS(SHAPE)};
+#undef SHAPE
 }
 
 struct Object : testing::Test {
@@ -78,7 +70,7 @@ TEST_F(Object, MapsHaveTheShapesOfTheHeaders) {
 // A map that is in the object but in no list would be neither sized, pinned nor read back.
 TEST_F(Object, MapsAreTheOnesOfTheLayout) {
   std::set<std::string> listed, found;
-#define NAME(name) listed.insert(#name);
+#define NAME(kind, name, ...) listed.insert(#name);
   HF_SET_MAPS(NAME)
   HF_SHARED_MAPS(NAME)
   HF_MOVING_MAPS(NAME)

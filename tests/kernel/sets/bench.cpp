@@ -119,10 +119,10 @@ std::vector<std::string> Bench::pinned() const {
 std::string Bench::disorder() const {
   const std::string current = fs::read_symlink(bpffs_ + "/current").string();
   std::vector<std::string> wanted{"current -> " + current, "links", "shared", current};
-#define MAP(name) wanted.push_back(current + "/" #name);
+#define MAP(kind, name, ...) wanted.push_back(current + "/" #name);
   HF_SET_MAPS(MAP)
 #undef MAP
-#define MAP(name) wanted.push_back("shared/" #name);
+#define MAP(kind, name, ...) wanted.push_back("shared/" #name);
   HF_SHARED_MAPS(MAP)
 #undef MAP
   std::string mixed;
