@@ -93,9 +93,12 @@ HF_INLINE __u32 hf_failure_after_failure(__u32 word, __u32 incarnation, __u32 ki
 /* The same after a handshake of a connect dialled at `dialled_at`: a connection that was open
  * before the endpoint began to fail says nothing of it when it ends. Kind and time stay. */
 HF_INLINE __u32 hf_failure_after_handshake(__u32 word, __u32 incarnation, __u32 dialled_at) {
+  const __u32 row = HF_FAILURE_ROW_MASK << HF_FAILURE_ROW_SHIFT;
+
+  if (!(word & row)) return word; /* as nearly always */
   if (hf_failures_in_row(word, incarnation) && hf_failed_before(dialled_at, hf_failure_at(word)))
     return word;
-  return word & ~(HF_FAILURE_ROW_MASK << HF_FAILURE_ROW_SHIFT);
+  return word & ~row;
 }
 
 #endif
