@@ -33,7 +33,9 @@ class Judge {
     const ServicePtr kept = keep_service(*before);
     // A hold resolved dead: the absent service goes with its last endpoint.
     const bool resolved = !has_usable(*kept) && has_usable(*before);
-    return resolved ? conclude(nullptr, false) : conclude(kept, true);
+    if (!resolved) return conclude(kept, true);
+    held_.clear();  // with all that is of no use to anybody
+    return conclude(nullptr, false);
   }
 
   std::size_t fresh() const { return fresh_; }  // endpoints of pools that were not held before

@@ -276,5 +276,19 @@ TEST(ClaimTable, HeadlessClaimsAreBounded) {
   EXPECT_EQ(claims.size(), 65536u);
 }
 
+// What is of no use to anybody goes with it, and holds nothing.
+TEST(AbsentService, GoesWithItsLastUsableEndpoint) {
+  World world;
+  Spec useless{"10.0.0.2"};
+  useless.ready = false;
+  world.admit(list({service("song", {{"10.0.0.1"}, useless})}));
+  world.admit(list({}, {"song"}));
+  world.refuse_for_long("10.0.0.1");
+  EXPECT_FALSE(world.has("song"));
+  EXPECT_EQ(world.guard.held_services(), 0u);
+  EXPECT_TRUE(world.guard.holds().empty());
+  world.admit(list({}));
+}
+
 }  // namespace
 }  // namespace holdfast::test
