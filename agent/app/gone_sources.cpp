@@ -49,7 +49,8 @@ std::vector<ServiceView> of_others(const Image& found, const std::set<std::strin
 
 void GoneSources::take(Restored& restored, const Image& found,
                        const std::optional<Snapshot>& snapshot,
-                       const std::set<std::string>& configured, TimePoint now) {
+                       const std::set<std::string>& configured, const std::string& node,
+                       TimePoint now) {
   const auto gone = [&](const std::string& name) -> Gone& {
     auto [known, fresh] = sources_.try_emplace(name);
     if (fresh) {
@@ -66,12 +67,16 @@ void GoneSources::take(Restored& restored, const Image& found,
       else
         gone(name).entries[entry.admitted->key] = entry;
     }
+    if (sources_.contains(name)) gone(name).about.memory.nodes = memory.nodes;
   }
   std::erase_if(restored.sources, [&](const auto& one) { return !configured.contains(one.first); });
   // In the maps, and in no file: so a version left them that did not look for such.
   for (const ServiceView& view : of_others(found, configured)) {
     auto& entries = gone(view.source).entries;
-    if (!entries.contains(view.key)) entries[view.key] = {to_service(view), false, false};
+    if (entries.contains(view.key)) continue;
+    std::set<IpAddress> addresses;
+    entries[view.key] = {as_said(view, addresses), false, false};
+    add_addresses(node, addresses, gone(view.source).about.memory.nodes);
   }
   if (snapshot) remember(*snapshot, now);
   for (auto& [name, one] : sources_)
@@ -82,8 +87,9 @@ void GoneSources::take(Restored& restored, const Image& found,
 void GoneSources::remember(const Snapshot& snapshot, TimePoint now) {
   for (const auto& memory : snapshot.sources) {
     const auto known = sources_.find(memory.name);
-    if (known != sources_.end())
-      known->second.about = {memory.name, {}, memory.way, memory.cluster};
+    if (known == sources_.end()) continue;
+    auto& about = known->second.about;
+    about = {memory.name, std::move(about.memory), memory.way, memory.cluster};
   }
   for (const Snapshot::Gone& one : snapshot.gone) {
     const auto known = sources_.find(one.source);
@@ -116,6 +122,10 @@ GoneSources::Changes GoneSources::all() const {
       result[name].push_back({key, entry.admitted, false});
   }
   return result;
+}
+
+const std::map<std::string, Node>& GoneSources::nodes(const std::string& name) const {
+  return sources_.at(name).about.memory.nodes;
 }
 
 void GoneSources::put(Snapshot& snapshot, TimePoint now) const {

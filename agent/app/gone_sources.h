@@ -36,15 +36,16 @@ class GoneSources {
     std::chrono::seconds left{0};
   };
 
-  // From what a new life starts with, all that is of no `configured` source, but for services that
-  // one of these lists too. It leaves `restored`.
+  // From what a new life of `node` starts with, all that is of no `configured` source, but for
+  // services that one of these lists too. It leaves `restored`.
   void take(Restored& restored, const Image& found, const std::optional<Snapshot>& snapshot,
-            const std::set<std::string>& configured, TimePoint now);
+            const std::set<std::string>& configured, const std::string& node, TimePoint now);
 
   bool empty() const { return sources_.empty(); }
   std::vector<Row> rows(TimePoint now) const;  // sorted by name
   std::vector<std::string> services(const std::string& name) const;
   Changes all() const;  // every service, as it is admitted at the start
+  const std::map<std::string, Node>& nodes(const std::string& name) const;
   void put(Snapshot& snapshot, TimePoint now) const;
 
   // A configured source lists these services now: they are no longer of a gone one.
@@ -67,7 +68,7 @@ class GoneSources {
 
  private:
   struct Gone {
-    Snapshot::SourceMemory about;  // its memory is in `entries`
+    Snapshot::SourceMemory about;  // the services of its memory are in `entries`
     std::map<ServiceKey, GuardMemory::Entry> entries;
     TimePoint ends;
   };

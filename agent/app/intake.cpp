@@ -9,6 +9,7 @@
 #include "agent/app/log.h"
 #include "agent/app/problems.h"
 #include "agent/app/snapshots.h"
+#include "agent/sources/own_node.h"
 
 namespace holdfast {
 
@@ -22,9 +23,10 @@ constexpr std::size_t kManyServices = 2000;
 
 }  // namespace
 
-Intake::Intake(Timers& timers, Followers followers)
+Intake::Intake(Timers& timers, Followers followers, Vantage vantage)
     : timers_(timers),
       followers_(std::move(followers)),
+      vantage_(std::move(vantage)),
       later_timer_(timers.timer()),
       tick_timer_(timers.timer()),
       sources_timer_(timers.timer()),
@@ -32,7 +34,7 @@ Intake::Intake(Timers& timers, Followers followers)
 
 void Intake::add(std::string name, std::string kind, bool fallback, std::unique_ptr<Source> source,
                  const GuardSettings& settings) {
-  Guard guard(name, settings);
+  Guard guard(name, settings, vantage_);
   sources_.push_back(
       {std::move(name), std::move(kind), fallback, std::move(source), std::move(guard)});
 }
@@ -57,13 +59,15 @@ void Intake::restore(Restored restored, const Image& found, const std::optional<
                      std::uint64_t number) {
   std::set<std::string> configured;
   for (const SourceState& source : sources_) configured.insert(source.name);
-  gone_.take(restored, found, snapshot, configured, timers_.now());
+  gone_.take(restored, found, snapshot, configured, vantage_.node.get(), timers_.now());
   catalog_.emplace(ranks(), std::max(restored.generation, number));
   catalog_->restore(restored.tombstones, restored.sitting);
   for (SourceState& source : sources_) {
     const auto memory = restored.sources.find(source.name);
     if (memory == restored.sources.end()) continue;
-    publish(catalog_->apply(source.name, source.guard.restore(memory->second, timers_.now())));
+    const auto admitted = source.guard.restore(memory->second, timers_.now());
+    place(source.name, source.guard.nodes());
+    publish(catalog_->apply(source.name, admitted));
   }
   serve_gone();
 }
@@ -75,7 +79,7 @@ void Intake::start(const std::optional<Snapshot>& snapshot) {
         if (memory.name == source.name) source.source->restore(memory.way);
       }
     }
-    source.source->remember(source.guard.said());
+    source.source->remember(source.guard.said(), source.guard.nodes());
     source.source->start(
         [this, &source](SourceUpdate update) { on_update(source, std::move(update)); });
   }
@@ -98,9 +102,10 @@ void Intake::watch_sources() {
 }
 
 void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
-  // Of a large cluster they are many, and seldom others: text that is printable is kept as it is.
-  if (update.problems == source.problems && update.doubts == source.doubts) return;
-  Faults faults = faults_of(update);
+  const auto note =
+      no_own_node(source.guard.nodes(), source.guard.has_node_ports(), vantage_.node.get());
+  if (same(source.problems, source.doubts, update, note)) return;
+  Faults faults = faults_of(update, note);
   const FaultNews said = news({std::move(source.problems), std::move(source.doubts)}, faults);
   for (const std::string& line : said.warnings)
     log::warn(fmt::format("source {}: {}", source.name, line));
@@ -112,9 +117,9 @@ void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
 void Intake::on_update(SourceState& source, SourceUpdate update) {
   if (stopped_) return;
   flush();
-  take_faults(source, update);
   hear_of_addresses({}, update.claims);
   auto admitted = source.guard.admit(update, timers_.now());
+  take_faults(source, update);
   if (admitted.size() < kManyServices) return pass(source, update, admitted);
   update.changes = {};  // the guard has them
   later_ = [this, &source, update = std::move(update), admitted = std::move(admitted)] {
@@ -136,6 +141,7 @@ void Intake::pass(SourceState& source, const SourceUpdate& update,
   source.complete = source.complete || update.complete;
   source.spoke = source.spoke || update.complete || !update.confirmed_origins.empty();
   followers_.taking();
+  place(source.name, source.guard.nodes());
   carry(source, admitted);
   if (first) followers_.keep();  // confirmed, though nothing may have changed
   if (first) followers_.complete(source.name);
@@ -168,6 +174,12 @@ void Intake::publish(const Generation& generation) {
   for (const std::string& line : news.begun) log::warn(line);
   for (const std::string& line : news.ended) log::info(line);
   if (!generation.changes.empty()) followers_.generation(generation);
+}
+
+// Where this node is, by what the source says of it: the catalog follows if that is news.
+void Intake::place(const std::string& source, const std::map<std::string, Node>& nodes) {
+  const Generation seen = catalog_->place(source, addresses_of(nodes, vantage_.node.get()));
+  if (!seen.changes.empty()) publish(seen);
 }
 
 void Intake::tick_guards() {

@@ -52,7 +52,8 @@ class Intake {
     std::function<void()> questions;                             // suspects may have changed
   };
 
-  Intake(Timers& timers, Followers followers);
+  // `vantage`: of whose clients it is decided what they have of it.
+  Intake(Timers& timers, Followers followers, Vantage vantage);
 
   // Before begin() or restore(), in the order of the configuration.
   void add(std::string name, std::string kind, bool fallback, std::unique_ptr<Source> source,
@@ -95,6 +96,7 @@ class Intake {
   void carry(SourceState& source, const std::vector<Admitted>& admitted);
   void admit(const SourceState& source, const std::vector<Admitted>& admitted);
   void publish(const Generation& generation);
+  void place(const std::string& source, const std::map<std::string, Node>& nodes);
   void report_holds();
   void tell_source(SourceState& source);
   void watch_sources();
@@ -114,6 +116,7 @@ class Intake {
 
   Timers& timers_;
   Followers followers_;
+  Vantage vantage_;
   std::vector<SourceState> sources_;
   GoneSources gone_;
   std::optional<Catalog> catalog_;

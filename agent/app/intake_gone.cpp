@@ -30,6 +30,8 @@ void Intake::serve_gone() {
         "{}' takes them out at once",
         row.name, row.services, row.left.count(), row.name));
   }
+  for (const GoneSources::Row& row : gone_.rows(timers_.now()))
+    place(row.name, gone_.nodes(row.name));
   // First into the catalog: what the maps hold leaves them by a change of it only.
   publish_gone(gone_.all());
   let_go_of_claimed(gone_.claimed(claims_of_catalog({})));

@@ -23,7 +23,7 @@ Pipeline::Pipeline(Timers& timers, Probes& probes, Settings settings, Surroundin
     : timers_(timers),
       settings_(std::move(settings)),
       surroundings_(std::move(surroundings)),
-      intake_(timers, followers()),
+      intake_(timers, followers(), settings_.vantage()),
       serving_(timers, settings_.room, serving_surroundings(surroundings_)),
       health_(timers, probes, intake_, serving_, {settings_.probes, settings_.node}),
       first_words_timer_(timers.timer()) {}
@@ -51,7 +51,8 @@ Serving::Surroundings Pipeline::serving_surroundings(Surroundings& surroundings)
           .may_attach = [this] { return may_attach(); },
           .attached = surroundings.attached,
           .keep = [this] { keep(); },
-          .failed = surroundings.failed};
+          .failed = surroundings.failed,
+          .vantage = settings_.vantage()};
 }
 
 Result<> Pipeline::start(std::optional<Snapshot> snapshot, std::uint64_t number) {
@@ -68,7 +69,7 @@ Result<> Pipeline::start(std::optional<Snapshot> snapshot, std::uint64_t number)
 
 // What the maps of an earlier life hold serves before anything is read.
 void Pipeline::restore(std::uint64_t number) {
-  Restored restored = holdfast::restore(serving_.found(), last_);
+  Restored restored = holdfast::restore(serving_.found(), last_, settings_.node);
   const std::size_t from_maps = restored.from_maps, from_files = restored.from_files;
   const std::uint64_t generation = restored.generation;
   restoring_ = as_read_ = true;

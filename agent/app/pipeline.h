@@ -25,6 +25,9 @@ class Pipeline {
     std::string node;
     Room room = {};      // dataplane.capacity
     bool probes = true;  // guard.probe.enabled
+    std::string zone = {};
+
+    Vantage vantage() const { return {Text(node), Text(zone)}; }
   };
   struct Surroundings {
     std::function<Result<OpenedDataplane>(const Capacity& wanted, const Capacity& limit)> open;

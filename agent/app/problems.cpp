@@ -3,19 +3,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "agent/base/text.h"
 
 namespace holdfast {
 
-Faults faults_of(const SourceUpdate& update) {
+// Of a large cluster they are many, and seldom others: text that is printable is kept as it is.
+bool same(const std::vector<Problem>& problems, const std::vector<Doubt>& doubts,
+          const SourceUpdate& update, const std::optional<Problem>& more) {
+  return doubts == update.doubts && problems.size() == update.problems.size() + more.has_value() &&
+         std::equal(update.problems.begin(), update.problems.end(), problems.begin()) &&
+         (!more || problems.back() == *more);
+}
+
+Faults faults_of(const SourceUpdate& update, const std::optional<Problem>& more) {
   Faults result;
-  for (const Problem& one : update.problems) {
+  const auto add = [&](const Problem& one) {
     result.problems.push_back({printable(one.file, kCellLimit), one.line, one.column,
                                printable(one.object, kCellLimit),
                                printable(one.message, kCellLimit), one.kind});
-  }
+  };
+  for (const Problem& one : update.problems) add(one);
+  if (more) add(*more);
   for (const Doubt& one : update.doubts) {
     result.doubts.push_back({printable(one.origin, kCellLimit), printable(one.reason, kCellLimit)});
   }

@@ -3,6 +3,7 @@
 // and bounded (agent/base/text.h), so that a name of a megabyte is neither kept nor shown whole.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,10 @@ struct Faults {
   std::vector<Problem> problems;
   std::vector<Doubt> doubts;
 };
-Faults faults_of(const SourceUpdate& update);
+// With `more`, what is told beside it.
+Faults faults_of(const SourceUpdate& update, const std::optional<Problem>& more = {});
+bool same(const std::vector<Problem>& problems, const std::vector<Doubt>& doubts,
+          const SourceUpdate& update, const std::optional<Problem>& more);
 
 // Of the faults of `now` that were not in `before`: a line each, and at most kMostLines, since a
 // control plane that goes wrong does so for thousands of objects at once; notes, of which a large

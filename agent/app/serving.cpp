@@ -61,7 +61,7 @@ Result<> Serving::open(const Room& needed) {
                     "their endpoint as the peer",
                     why, opened_.maps->set()));
   }
-  reconciler_.emplace(*opened_.maps, surroundings_.everything);
+  reconciler_.emplace(*opened_.maps, surroundings_.everything, surroundings_.vantage);
   reconciler_->on_switch([this] { times_.switched(); });
   if (auto adopted = reconciler_->start(); !adopted) return adopted;
   verify_later();

@@ -45,6 +45,7 @@ class Serving {
     std::function<void()> attached;                          // once
     std::function<void()> keep;                              // worth a snapshot
     std::function<void(const Error&)> failed;                // for good
+    Vantage vantage = {};                                    // whose clients are served
   };
 
   // `configured`: numbers in the configuration, where the maps begin and as far as they go; what is

@@ -12,7 +12,7 @@ struct Make {
   const SourceSurroundings& with;
 
   std::unique_ptr<Source> operator()(const FileSourceConfig& file) const {
-    return std::make_unique<FileSource>(with.loop, name, file, with.node_name, with.memory);
+    return std::make_unique<FileSource>(with.loop, name, file, with.memory);
   }
   std::unique_ptr<Source> operator()(const KubernetesSourceConfig& kubernetes) const {
     return std::make_unique<KubernetesSource>(with.loop, name, kubernetes, with.node_name,

@@ -6,10 +6,16 @@
 #include <set>
 
 #include "agent/catalog/frontend_claims.h"
+#include "agent/model/vantage.h"
 
 namespace holdfast {
 
 struct Catalog::State {
+  struct Said {  // by the source of one rank
+    std::map<ServiceKey, ServicePtr> services;
+    std::set<ServiceKey> with_node_ports;
+    std::vector<IpAddress> addresses;  // of this node
+  };
   struct Merged {
     ServicePtr service;  // the winner's, with all its frontends
     std::size_t rank = 0;
@@ -19,14 +25,16 @@ struct Catalog::State {
 
   std::vector<SourceRank> ranks;
   std::uint64_t number = 0;
-  std::vector<std::map<ServiceKey, ServicePtr>> by_rank;
+  std::vector<Said> by_rank;
   std::map<ServiceKey, std::size_t> tombstones;  // key -> rank that deleted it
   std::map<ServiceKey, Merged> merged;
   FrontendClaims claims;
 
   std::size_t rank_of(const std::string& source) const;
   const ServicePtr* winner(const ServiceKey& key, std::size_t& rank) const;
+  void put(std::size_t rank, const ServiceKey& key, const ServicePtr& now);
   void merge(const ServiceKey& key);
+  Generation publish(std::set<ServiceKey> touched);
   Claimant claimant(const ServiceKey& key) const;
   ServicePtr without_lost(const ServicePtr& service) const;
 };
@@ -44,8 +52,8 @@ const ServicePtr* Catalog::State::winner(const ServiceKey& key, std::size_t& ran
   const auto tombstone = tombstones.find(key);
   const std::size_t below = tombstone == tombstones.end() ? ranks.size() : tombstone->second + 1;
   for (rank = 0; rank < std::min(below, ranks.size()); ++rank) {
-    const auto found = by_rank[rank].find(key);
-    if (found != by_rank[rank].end()) return &found->second;
+    const auto found = by_rank[rank].services.find(key);
+    if (found != by_rank[rank].services.end()) return &found->second;
   }
   return nullptr;
 }
@@ -60,9 +68,21 @@ void Catalog::State::merge(const ServiceKey& key) {
     return;
   }
   Merged& entry = merged[key];
-  entry.service = *now;
+  entry.service = with_frontends_of(*now, by_rank[rank].addresses);
   entry.rank = rank;
-  claims.add(**now);
+  claims.add(*entry.service);
+}
+
+void Catalog::State::put(std::size_t rank, const ServiceKey& key, const ServicePtr& now) {
+  Said& said = by_rank[rank];
+  if (now)
+    said.services[key] = now;
+  else
+    said.services.erase(key);
+  if (now && has_node_ports(*now))
+    said.with_node_ports.insert(key);
+  else
+    said.with_node_ports.erase(key);
 }
 
 Claimant Catalog::State::claimant(const ServiceKey& key) const {
@@ -121,13 +141,12 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
   std::set<ServiceKey> touched;
   for (const Admitted& one : admitted) {
     const auto tombstone = state.tombstones.find(one.key);
+    state.put(rank, one.key, one.now);
     if (one.now) {
-      state.by_rank[rank][one.key] = one.now;
       if (tombstone != state.tombstones.end() && rank <= tombstone->second) {
         state.tombstones.erase(tombstone);
       }
     } else {
-      state.by_rank[rank].erase(one.key);
       // The lowest rank has nothing below it to mask; a better source's tombstone masks more.
       if (one.explained_delete && rank + 1 < state.ranks.size()) {
         const auto [known, fresh] = state.tombstones.emplace(one.key, rank);
@@ -137,25 +156,40 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
     state.merge(one.key);
     touched.insert(one.key);
   }
-  touched.merge(state.claims.settle([&](const ServiceKey& key) { return state.claimant(key); }));
-  Generation generation{state.number, {}};
+  return state.publish(std::move(touched));
+}
+
+Generation Catalog::place(const std::string& source, const std::vector<IpAddress>& addresses) {
+  State& state = *state_;
+  const std::size_t rank = state.rank_of(source);
+  if (rank == state.ranks.size() || state.by_rank[rank].addresses == addresses)
+    return {state.number, {}};
+  State::Said& said = state.by_rank[rank];
+  said.addresses = addresses;
+  for (const ServiceKey& key : said.with_node_ports) state.merge(key);
+  return state.publish(said.with_node_ports);
+}
+
+// What became of the services that were merged, and of those whose frontends are others' now.
+Generation Catalog::State::publish(std::set<ServiceKey> touched) {
+  touched.merge(claims.settle([&](const ServiceKey& key) { return claimant(key); }));
+  Generation generation{number, {}};
   for (const ServiceKey& key : touched) {
-    const auto entry = state.merged.find(key);
-    if (entry == state.merged.end()) continue;
+    const auto entry = merged.find(key);
+    if (entry == merged.end()) continue;
     const ServicePtr before = entry->second.shown;
-    const ServicePtr now =
-        entry->second.service ? state.without_lost(entry->second.service) : nullptr;
-    const std::string& winner = state.ranks[entry->second.rank].name;
+    const ServicePtr now = entry->second.service ? without_lost(entry->second.service) : nullptr;
+    const std::string& winner = ranks[entry->second.rank].name;
     // Another source's word of the same content is a change too: the maps name the source, and the
     // next life asks them whose a service is.
     const bool same = before && now && entry->second.shown_rank == entry->second.rank &&
                       (before == now || *before == *now);
     entry->second.shown = same ? before : now;
     entry->second.shown_rank = entry->second.rank;
-    if (!now) state.merged.erase(entry);
+    if (!now) merged.erase(entry);
     if (!same && (before || now)) generation.changes.push_back({key, now, winner});
   }
-  if (!generation.changes.empty()) generation.number = ++state.number;
+  if (!generation.changes.empty()) generation.number = ++number;
   return generation;
 }
 

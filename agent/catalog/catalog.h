@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalog: what the sources say and the guards admit, merged in order of precedence.
-// Pure. The cost of apply() follows the number of changes, never the size of the catalog.
+// Pure. The cost of apply() follows the number of changes, never the size of the catalog. What
+// comes out is as this node sees it: node ports have become frontends, which others may claim, too.
 #pragma once
 
 #include <cstdint>
@@ -71,6 +72,9 @@ class Catalog {
   // Before the first apply(): what an earlier life deleted, and who sat on contested frontends.
   void restore(const std::vector<Tombstone>& tombstones, const std::vector<Sitting>& sitting = {});
   Generation apply(const std::string& source, const std::vector<Admitted>& admitted);
+  // The addresses of this node, by what `source` says of nodes: there the node ports of its
+  // services are frontends; until then on loopback alone. Costs those services, if it is news.
+  Generation place(const std::string& source, const std::vector<IpAddress>& addresses);
 
   std::uint64_t number() const;
   std::vector<CatalogChange> all() const;    // every service, sorted by key

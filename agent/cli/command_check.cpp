@@ -15,6 +15,7 @@
 #include "agent/cli/commands.h"
 #include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/objects.h"
+#include "agent/sources/own_node.h"
 #include "holdfast/abi/base.h"
 
 namespace holdfast::cli {
@@ -69,8 +70,11 @@ std::vector<std::string> expand(const std::vector<std::string>& paths,
 }
 
 // As a node that starts with these services decides it.
-void add_conflicts(const std::vector<ServicePtr>& services, std::vector<Problem>& problems) {
+void add_conflicts(const std::vector<ServicePtr>& services,
+                   const std::map<std::string, Node>& nodes, const std::string& own,
+                   std::vector<Problem>& problems) {
   Catalog catalog({{"catalog"}}, 0);
+  catalog.place("catalog", addresses_of(nodes, own));
   std::vector<Admitted> all;
   std::map<ServiceKey, std::string> origins;
   for (const ServicePtr& one : services) {
@@ -108,8 +112,14 @@ int check_catalog(const Env& env, const Options& options) {
       pointers.push_back(&entry.objects);
     }
   }
-  const auto services = kubernetes::assemble(pointers, {options.config.node_name}, problems);
-  add_conflicts(services, problems);
+  const auto [services, said] = kubernetes::assemble(pointers, problems);
+  std::map<std::string, Node> nodes;
+  for (const NodeChange& one : said) nodes.emplace(one.name, *one.now);
+  const bool node_ports = std::any_of(services.begin(), services.end(),
+                                      [](const auto& one) { return has_node_ports(*one); });
+  const std::string& own = options.config.node_name;
+  if (const auto note = no_own_node(nodes, node_ports, own)) problems.push_back(*note);
+  add_conflicts(services, nodes, own, problems);
   if (notes_in(problems) == problems.size() && options.rendering.format == Format::table) {
     env.err << services.size() << " services, no problems\n";
   }

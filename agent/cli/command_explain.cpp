@@ -153,7 +153,8 @@ int explain(const Env& env, const Options& options) {
         // A member's state does not tell: a held one may be listed without being picked.
         if (!detached.empty()) break;
         if (one.picked) candidates.push_back(endpoint_row(one));
-        if (!one.picked && one.endpoint.doubted) used_last.push_back(endpoint_row(one));
+        const bool near = is_near(pool.pool, one.endpoint, {Text(options.config.node_name), {}});
+        if (!one.picked && one.endpoint.doubted && near) used_last.push_back(endpoint_row(one));
       }
     }
   }

@@ -7,6 +7,8 @@
 #include <boost/json/array.hpp>
 #include <ostream>
 
+#include "agent/model/vantage.h"
+
 namespace holdfast::cli {
 namespace {
 
@@ -54,9 +56,12 @@ object to_json(const Endpoint& endpoint, Protocol protocol) {
           {"held", endpoint.held}};
 }
 
-object to_json(const GuardMemory::Entry& entry, const std::string& source) {
+// As the node of the snapshot has it.
+object to_json(const GuardMemory::Entry& entry, const std::string& source,
+               const std::vector<IpAddress>& addresses) {
   array frontends, endpoints;
-  for (const Pool& pool : entry.admitted->pools) {
+  const ServicePtr seen = with_frontends_of(entry.admitted, addresses);
+  for (const Pool& pool : seen->pools) {
     for (const Frontend& frontend : pool.frontends) {
       frontends.push_back(object{{"address", frontend.address.to_string()},
                                  {"port", frontend.port},
@@ -117,8 +122,9 @@ object snapshot_document(const StoredSnapshot& file, std::int64_t now) {
                              {"services", totals.services},
                              {"endpoints", totals.endpoints},
                              {"held_endpoints", totals.held}});
+    const auto addresses = addresses_of(source.memory.nodes, file.snapshot->node);
     for (const auto& entry : source.memory.services)
-      services.push_back(to_json(entry, source.name));
+      services.push_back(to_json(entry, source.name, addresses));
   }
   for (const Tombstone& one : file.snapshot->tombstones) {
     tombstones.push_back(

@@ -9,6 +9,7 @@
 
 #include "agent/cli/views.h"
 #include "agent/model/ready.h"
+#include "agent/model/vantage.h"
 #include "agent/snapshot/store.h"
 
 namespace holdfast::cli {
@@ -42,8 +43,10 @@ array frontends_of(const Service& service) {
 std::map<ServiceKey, object> unserved_in(const Snapshot& snapshot, const std::string& name_space) {
   std::map<ServiceKey, object> services;
   for (const auto& source : snapshot.sources) {
+    const auto addresses = addresses_of(source.memory.nodes, snapshot.node);
     for (const GuardMemory::Entry& entry : source.memory.services) {
-      const Service& service = *entry.admitted;
+      const ServicePtr seen = with_frontends_of(entry.admitted, addresses);
+      const Service& service = *seen;
       if (!name_space.empty() && service.key.name_space != name_space) continue;
       array frontends = frontends_of(service);
       if (frontends.empty()) continue;

@@ -124,7 +124,7 @@ std::vector<ProbeTarget> Guard::suspects() const {
     const State::Entry& entry = state_->entries[key];
     if (!entry.admitted) continue;
     for (const Pool& pool : entry.admitted->pools) {
-      const std::vector<bool> flags = picked(pool);
+      const std::vector<bool> flags = picked(pool, state_->vantage);
       for (std::size_t index = 0; index < pool.endpoints.size(); ++index) {
         const Endpoint& one = pool.endpoints[index];
         if (!one.held && !one.doubted) continue;

@@ -31,9 +31,11 @@ std::string_view to_string(Verdict verdict) {
   return "unknown";
 }
 
-Guard::Guard(std::string source, GuardSettings settings) : state_(std::make_unique<State>()) {
+Guard::Guard(std::string source, GuardSettings settings, Vantage vantage)
+    : state_(std::make_unique<State>()) {
   state_->source = std::move(source);
   state_->settings = settings;
+  state_->vantage = std::move(vantage);
 }
 Guard::~Guard() = default;
 Guard::Guard(Guard&&) noexcept = default;
@@ -231,6 +233,8 @@ std::size_t endpoints_in(const GuardMemory& memory) {
 
 std::vector<Admitted> Guard::restore(const GuardMemory& memory, TimePoint now) {
   State& state = *state_;
+  state.nodes = memory.nodes;
+  for (const auto& [name, node] : memory.nodes) state.unsaid.insert(name);
   std::vector<ServicePtr> said;
   state.claims.expect(endpoints_in(memory));
   state.claims.begin_update();
@@ -267,6 +271,7 @@ GuardMemory Guard::memory() const {
     memory.services.push_back(
         {entry.admitted, entry.absent, entry.hold != nullptr && entry.hold->rejected});
   }
+  memory.nodes = state_->nodes;
   return memory;
 }
 
@@ -279,6 +284,7 @@ std::vector<ServicePtr> Guard::said() const {
 }
 
 std::vector<Admitted> Guard::admit(const SourceUpdate& update, TimePoint now) {
+  state_->hear_nodes(update);
   state_->claims.begin_update();
   Round round(*state_, now);
   round.changes(update);

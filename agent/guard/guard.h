@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 
 #include "agent/base/result.h"
 #include "agent/model/service.h"
+#include "agent/model/vantage.h"
 #include "agent/sources/update.h"
 
 namespace holdfast {
@@ -155,11 +157,14 @@ struct GuardMemory {
     bool rejected = false;
   };
   std::vector<Entry> services;
+  std::map<std::string, Node> nodes = {};  // by name
 };
 
 class Guard {
  public:
-  Guard(std::string source, GuardSettings settings);
+  // `vantage`: what the source says is judged the same on every node; what evidence and repeated
+  // absences end, by what the clients of this node have of it.
+  Guard(std::string source, GuardSettings settings, Vantage vantage = {});
   ~Guard();
   Guard(Guard&&) noexcept;
   Guard& operator=(Guard&&) noexcept;
@@ -171,6 +176,10 @@ class Guard {
   // What the source is taken to have said: all but what is held. After restore(): in an earlier
   // life.
   std::vector<ServicePtr> said() const;
+  // The nodes, as they were said last. One leaves by an event, or when the file that it was read
+  // from is read whole without it; absence from a list says nothing of a node.
+  const std::map<std::string, Node>& nodes() const;
+  bool has_node_ports() const;  // some admitted service
 
   // The services whose admitted value changed, and only those.
   std::vector<Admitted> admit(const SourceUpdate& update, TimePoint now);

@@ -6,6 +6,7 @@
 
 #include "agent/guard/state.h"
 #include "agent/model/ready.h"
+#include "agent/model/vantage.h"
 
 namespace holdfast {
 namespace {
@@ -32,9 +33,9 @@ class Judge {
     if (service_released(*before)) return conclude(nullptr, false);
     const ServicePtr kept = keep_service(*before);
     // A hold resolved dead: the absent service goes with its last endpoint.
-    const bool resolved = !has_usable(*kept) && has_usable(*before);
+    const bool resolved = !has_usable(*kept, state_.vantage) && has_usable(*before, state_.vantage);
     if (!resolved) return conclude(kept, true);
-    held_.clear();  // with all that is of no use to anybody
+    held_.clear();  // with all that is of no use to anybody here
     return conclude(nullptr, false);
   }
 
@@ -77,9 +78,9 @@ class Judge {
   bool service_released(const Service& before) {
     if (ground_.explained) return true;
     if (in_parts(before.origin)) return part_explains(before.origin);
-    // By absence alone only what serves nobody.
-    inferred_ =
-        entry_.hold && entry_.absent && enough(entry_.hold->absences) && !has_usable(before);
+    // By absence alone only what serves nobody here.
+    inferred_ = entry_.hold && entry_.absent && enough(entry_.hold->absences) &&
+                !has_usable(before, state_.vantage);
     return inferred_;
   }
 
@@ -91,8 +92,11 @@ class Judge {
     if (state_.claims.taken(endpoint, gone_at)) return true;
     if (!known) return false;
     if (known->over && !entry_.hold->rejected) return true;
+    // Of another node's local pool: nobody here is sent to it, and so nobody ever finds out more.
+    if (!is_near(before, endpoint, state_.vantage))
+      return known->absences.count >= state_.settings.absences && !entry_.hold->rejected;
     // Never from some to none by inference: another one has to be ready by the source's word.
-    return enough(known->absences) && said && has_ready(*said);
+    return enough(known->absences) && said && has_ready(*said, state_.vantage);
   }
 
   bool vanish(const Endpoint& endpoint, const Pool& before, const Pool* said) const {
@@ -321,6 +325,8 @@ void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const Serv
         {hold_id(state.source, key), key, held, held ? entry.hold->reason : std::string{}});
   }
   state.endpoints += count(after) - count(before);
+  state.with_node_ports += std::size_t{after && has_node_ports(*after)};
+  state.with_node_ports -= std::size_t{before && has_node_ports(*before)};
   const bool lost = held && fresh > 0 && after && !(entry.said && has_ready(*entry.said));
   const bool gone = entry.absent && !was_absent;
   if (fresh > 0 || gone) state.burst.add(key, fresh, gone || lost, now);

@@ -89,10 +89,14 @@ struct Guard::State {
 
   std::string source;
   GuardSettings settings;
+  Vantage vantage;
   bool complete = false;
+  std::map<std::string, Node> nodes;  // by name, as they were said last
+  std::set<std::string> unsaid;       // of these: absent, and nothing explains it
   std::map<ServiceKey, Entry> entries;
   std::set<ServiceKey> held, restored, newcomers;  // the entries with a hold, or so marked
   std::size_t endpoints = 0;                       // admitted, in all pools
+  std::size_t with_node_ports = 0;                 // admitted services
   AccidentWatch accident;
   Claims claims;
   Burst burst;
@@ -101,6 +105,7 @@ struct Guard::State {
   std::vector<HoldNews> news;
   std::uint64_t suspects_revision = 0;
 
+  void hear_nodes(const SourceUpdate& update);
   void claim(Entry& entry, const ServicePtr& said);
   void set_restored(const ServiceKey& key, Entry& entry, bool restored);
 };

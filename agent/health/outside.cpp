@@ -15,7 +15,9 @@ constexpr std::size_t kFew = 16;       // of one family
 constexpr std::size_t kOfOneNode = 2;  // of these
 
 bool fits(const Pool& pool, const Endpoint& one, const std::string& own_node) {
-  const bool away = own_node.empty() || one.node.get() != own_node;
+  // What is on other nodes of a local pool is nobody's here.
+  const bool away =
+      pool.traffic != TrafficPolicy::local && (own_node.empty() || one.node.get() != own_node);
   return pool.protocol == Protocol::tcp && away && is_ready(one) && !one.held && !one.doubted &&
          one.weight > 0;
 }

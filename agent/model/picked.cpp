@@ -18,8 +18,8 @@ bool last_resort(const Endpoint& endpoint) {
 }
 
 // False: none is eligible, or all that are are silent, and those are not wanted.
-bool pick(const Pool& pool, bool (*eligible)(const Endpoint&), bool silent_too,
-          std::vector<bool>& flags) {
+template <class Eligible>
+bool pick(const Pool& pool, const Eligible& eligible, bool silent_too, std::vector<bool>& flags) {
   std::uint64_t all = 0, trusted = 0, silent = 0;
   for (const Endpoint& one : pool.endpoints) {
     if (!eligible(one)) continue;
@@ -39,10 +39,13 @@ bool pick(const Pool& pool, bool (*eligible)(const Endpoint&), bool silent_too,
 
 }  // namespace
 
-std::vector<bool> picked(const Pool& pool) {
+std::vector<bool> picked(const Pool& pool, const Vantage& vantage) {
   std::vector<bool> flags(pool.endpoints.size());
   for (const bool silent_too : {false, true}) {
-    for (const auto eligible : {first_choice, last_resort}) {
+    for (const auto good : {first_choice, last_resort}) {
+      const auto eligible = [&](const Endpoint& one) {
+        return is_near(pool, one, vantage) && good(one);
+      };
       if (pick(pool, eligible, silent_too, flags)) return flags;
     }
   }

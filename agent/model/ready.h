@@ -16,7 +16,7 @@ inline bool is_served(Protocol protocol) {
 
 // Whether the maps have it: what is not served, or has no address to dial, stays out.
 inline bool is_programmed(const Pool& pool) {
-  return is_served(pool.protocol) && !pool.frontends.empty();
+  return is_served(pool.protocol) && (!pool.frontends.empty() || pool.node_port != 0);
 }
 
 // Takes new connects, by its source's word. A terminating one may be listed as ready, too: by

@@ -97,14 +97,17 @@ enum class TrafficPolicy : std::uint8_t {
 
 std::string_view to_string(TrafficPolicy policy);  // "cluster", "local"
 
-// The endpoints behind one service port, one family, one traffic policy. Several frontends share a
-// pool.
+// The endpoints behind one service port, one family, one traffic policy: those of all nodes, also
+// where the policy is local. Several frontends share a pool.
 struct Pool {
   std::string port_name;  // as in the Service; may be ""
   std::uint16_t service_port = 0;
   Protocol protocol = Protocol::tcp;
   std::uint8_t family = 4;  // of the frontends, 4 or 6
   TrafficPolicy traffic = TrafficPolicy::cluster;
+  // 0: none. What a source says has no frontends of a node port: where they are depends on the node
+  // (agent/model/vantage.h), and the catalog puts them in its place.
+  std::uint16_t node_port = 0;
   std::vector<Frontend> frontends;  // sorted, unique
   std::vector<Endpoint> endpoints;  // sorted by address and port, unique
 

@@ -158,8 +158,8 @@ class Adoption {
 
 }  // namespace
 
-Result<Planner> Planner::adopt(const Image& image, Capacity capacity) {
-  auto state = std::make_unique<State>(capacity);
+Result<Planner> Planner::adopt(const Image& image, Capacity capacity, Vantage vantage) {
+  auto state = std::make_unique<State>(capacity, std::move(vantage));
   state->shadow = image;
   if (auto adopted = Adoption(*state).run(); !adopted) return tl::unexpected(adopted.error());
   state->shadow.stats = {};  // the programs' to write, never expected

@@ -58,7 +58,7 @@ class Reduction {
       return !state_.shadow.frontends.contains(frontend_key(one, now.protocol));
     });
     const auto has = members(before, form == Form::picked);
-    const std::vector<bool> wanted = picked(now);
+    const std::vector<bool> wanted = picked(now, state_.vantage);
     std::vector<bool> taken(now.endpoints.size(), false);
     // Ids are scarce: what is picked comes first.
     for (const bool first : {true, false}) {
@@ -75,7 +75,8 @@ class Reduction {
     const auto any = [](const std::vector<bool>& flags) {
       return std::find(flags.begin(), flags.end(), true) != flags.end();
     };
-    if (may_bridge_ && any(wanted) && !any(picked(pool))) build_bridge(now, before, pool);
+    if (may_bridge_ && any(wanted) && !any(picked(pool, state_.vantage)))
+      build_bridge(now, before, pool);
     return pool;
   }
 

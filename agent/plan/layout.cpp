@@ -43,9 +43,9 @@ std::vector<std::uint32_t> repeats(const std::vector<std::uint32_t>& weights, st
 
 }  // namespace
 
-SlotLayout lay_out(const Pool& pool, Precision precision) {
+SlotLayout lay_out(const Pool& pool, const Vantage& vantage, Precision precision) {
   const auto& endpoints = pool.endpoints;
-  const std::vector<bool> take = picked(pool);
+  const std::vector<bool> take = picked(pool, vantage);
   std::vector<std::uint32_t> chosen, rest, weights;
   for (std::uint32_t index = 0; index < endpoints.size(); ++index) {
     (take[index] ? chosen : rest).push_back(index);

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "agent/model/service.h"
+#include "agent/model/vantage.h"
 #include "holdfast/abi/pool.h"
 
 namespace holdfast {
@@ -26,6 +26,6 @@ struct SlotLayout {
 enum class Precision { fine, coarse, even };
 
 // Weights become repeats. Every endpoint is listed, those that are not picked() in the tail.
-SlotLayout lay_out(const Pool& pool, Precision precision = Precision::fine);
+SlotLayout lay_out(const Pool& pool, const Vantage& vantage, Precision precision = Precision::fine);
 
 }  // namespace holdfast

@@ -24,8 +24,9 @@ PoolKey key_of(const Pool& pool) {
   return pool.key();
 }
 
-Planner::State::State(Capacity room)
+Planner::State::State(Capacity room, Vantage from)
     : capacity(room),
+      vantage(std::move(from)),
       strings(room.strings),
       service_ids(room.services),
       pool_ids(room.pools),

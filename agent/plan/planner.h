@@ -22,6 +22,7 @@
 #include "agent/base/result.h"
 #include "agent/catalog/catalog.h"
 #include "agent/dataplane/dataplane.h"
+#include "agent/model/vantage.h"
 
 namespace holdfast {
 
@@ -56,8 +57,9 @@ struct Early {
 
 class Planner {
  public:
-  // An empty image is a fresh start. Errors: incompatible (an image that contradicts itself).
-  static Result<Planner> adopt(const Image& image, Capacity capacity);
+  // An empty image is a fresh start. `vantage`: whose clients are served: it decides who of a pool
+  // is picked. Errors: incompatible (an image that contradicts itself).
+  static Result<Planner> adopt(const Image& image, Capacity capacity, Vantage vantage = {});
   Planner(Planner&&) noexcept;
   Planner& operator=(Planner&&) noexcept;
   ~Planner();

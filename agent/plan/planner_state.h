@@ -44,9 +44,10 @@ struct EndpointUse {
 };
 
 struct Planner::State {
-  explicit State(Capacity room);
+  State(Capacity room, Vantage from);
 
   Capacity capacity;
+  Vantage vantage;
   Capacity needed;  // by the last plan that did not fit
   StringHeap strings;
   RangeAllocator service_ids, pool_ids, endpoint_ids, slots;

@@ -104,7 +104,7 @@ void Reservation::place(PoolPlan& plan) {
   std::vector<Precision> precisions{Precision::fine, Precision::coarse};
   if (effort_ == Effort::least) precisions.push_back(Precision::even);
   for (const Precision precision : precisions) {
-    plan.layout = lay_out(*plan.pool, precision);
+    plan.layout = lay_out(*plan.pool, state_.vantage, precision);
     if (too_many(plan)) return;
     if (stays(plan) || give_range(plan)) return;
   }

@@ -20,8 +20,11 @@ bool below(const Usage& now, const Usage& then) {
 }  // namespace
 
 Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything,
-                       std::size_t step)
-    : dataplane_(dataplane), everything_(std::move(everything)), backlog_(step) {}
+                       Vantage vantage, std::size_t step)
+    : dataplane_(dataplane),
+      everything_(std::move(everything)),
+      vantage_(std::move(vantage)),
+      backlog_(step) {}
 
 // What no map names is free for the new planner, so first every program that may still hold what a
 // broken diff, or the life before, unpublished must have ended.
@@ -31,7 +34,7 @@ Result<Image> Reconciler::readopt() {
   }
   auto image = dataplane_.observe();
   if (!image) return within("observe the maps", image.error());
-  auto planner = Planner::adopt(*image, dataplane_.capacity());
+  auto planner = Planner::adopt(*image, dataplane_.capacity(), vantage_);
   if (!planner) return within("take over the maps", planner.error());
   planner_.emplace(std::move(*planner));
   return image;
@@ -82,7 +85,7 @@ Result<> Reconciler::grow() {
   ++status_.growths;
   auto image = dataplane_.observe();
   if (!image) return within("observe the larger maps", image.error());
-  auto planner = Planner::adopt(*image, dataplane_.capacity());
+  auto planner = Planner::adopt(*image, dataplane_.capacity(), vantage_);
   if (!planner) return within("take over the larger maps", planner.error());
   planner_.emplace(std::move(*planner));
   replan_ = false;

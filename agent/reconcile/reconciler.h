@@ -37,10 +37,10 @@ struct ReconcileStatus {
 
 class Reconciler {
  public:
-  // `everything`: the whole catalog, asked for when the maps must be planned anew. `step`: how much
-  // is applied in one, see Backlog.
+  // `everything`: the whole catalog, asked for when the maps must be planned anew. `vantage`: whose
+  // clients the maps serve. `step`: how much is applied in one, see Backlog.
   Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything,
-             std::size_t step = Backlog::kMost);
+             Vantage vantage = {}, std::size_t step = Backlog::kMost);
 
   // Called when connects go by what was applied last, before what that gives back is collected.
   void on_switch(std::function<void()> call) { switched_ = std::move(call); }
@@ -109,6 +109,7 @@ class Reconciler {
 
   Dataplane& dataplane_;
   std::function<std::vector<CatalogChange>()> everything_;
+  Vantage vantage_;
   std::function<void()> switched_;
   std::optional<Planner> planner_;
   Backlog backlog_;

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
+#include <string>
+
+#include "agent/model/vantage.h"
 
 namespace holdfast::snapshot {
 namespace {
@@ -14,18 +18,20 @@ enum EndpointBits : std::uint8_t {
   kHeld = 8,
   kDoubted = 16
 };
-// kLocal: the pools of its cluster IPs are local; those of its other addresses never are.
+// kLocal: the pools of its cluster IPs are local; those of its other addresses never are. From 3.2
+// on the pools tell it themselves.
 enum EntryBits : std::uint8_t { kAbsent = 1, kRejected = 2, kLocal = 4 };
 
 constexpr std::uint16_t kEndpointBytes = 16 + 2 + 2 + 1 + 16 + 3 * 4;
 constexpr std::uint16_t kFrontendBytes = 16 + 2 + 1 + 1;
 constexpr std::uint16_t kTombstoneBytes = 3 * 4, kGoneBytes = 4 + 8;
 // The least that a record can be, so that no count reserves more than the file is long.
-constexpr std::size_t kLeastSource = 8, kLeastEntry = 27, kLeastPool = 16;
+constexpr std::uint16_t kAddressBytes = 16;
+constexpr std::size_t kLeastSource = 8, kLeastEntry = 27, kLeastPool = 16, kLeastNode = 4;
 
 // Reads one record: a part of its own where it has a length, else what comes next.
 template <class Work>
-void record(Reader& reader, Dialect dialect, Work work) {
+void record(Reader& reader, const Dialect& dialect, Work work) {
   if (!dialect.extended) return work(reader);
   Reader part = reader.part(reader.number<std::uint32_t>());
   work(part);
@@ -34,7 +40,7 @@ void record(Reader& reader, Dialect dialect, Work work) {
 
 // Reads an array of elements of equal size, of which an older reader knows only the beginning.
 template <class Element, class Get>
-void array(Reader& reader, Dialect dialect, std::size_t known, std::vector<Element>& into,
+void array(Reader& reader, const Dialect& dialect, std::size_t known, std::vector<Element>& into,
            Get get) {
   const auto count = reader.number<std::uint32_t>();
   const std::size_t stride = dialect.extended ? reader.number<std::uint16_t>() : known;
@@ -95,6 +101,10 @@ Frontend get_frontend(Reader& reader) {
   return frontend;
 }
 
+void put(Writer& writer, const IpAddress& address) {
+  writer.raw(address.bytes.data(), address.bytes.size());
+}
+
 void put(Writer& writer, const Snapshot::Gone& one) {
   writer.text(one.source);
   writer.number(one.seconds_left);
@@ -113,13 +123,27 @@ void put_array(Writer& writer, std::uint16_t stride, const std::vector<Element>&
   for (const Element& element : elements) put(writer, element);
 }
 
-void put(Writer& writer, const Pool& pool) {
+// `seen`: with the frontends of its node port.
+void put(Writer& writer, const Pool& pool, const Pool& seen, const Vantage& vantage) {
   writer.text(pool.port_name);
   writer.number(pool.service_port);
   writer.number(static_cast<std::uint8_t>(pool.protocol));
   writer.number(pool.family);
-  put_array(writer, kFrontendBytes, pool.frontends);
-  put_array(writer, kEndpointBytes, pool.endpoints);
+  put_array(writer, kFrontendBytes, seen.frontends);
+  std::vector<Endpoint> near, far;
+  for (const Endpoint& one : pool.endpoints)
+    (is_near(pool, one, vantage) ? near : far).push_back(one);
+  put_array(writer, kEndpointBytes, near);
+  writer.number(static_cast<std::uint8_t>(pool.traffic));
+  writer.number(pool.node_port);
+  put_array(writer, kEndpointBytes, far);
+}
+
+void put(Writer& writer, const Node& node) {
+  writer.text(node.name);
+  writer.text(node.zone);
+  writer.text(node.origin);
+  put_array(writer, kAddressBytes, node.addresses);
 }
 
 bool known_protocol(std::uint8_t value) {
@@ -127,7 +151,7 @@ bool known_protocol(std::uint8_t value) {
   return protocol == Protocol::tcp || protocol == Protocol::udp || protocol == Protocol::sctp;
 }
 
-Pool get_pool(Reader& reader, Dialect dialect) {
+Pool get_pool(Reader& reader, const Dialect& dialect) {
   Pool pool;
   pool.port_name = reader.text();
   pool.service_port = reader.number<std::uint16_t>();
@@ -138,10 +162,36 @@ Pool get_pool(Reader& reader, Dialect dialect) {
   reader.require(pool.family == 4 || pool.family == 6);
   array(reader, dialect, kFrontendBytes, pool.frontends, get_frontend);
   array(reader, dialect, kEndpointBytes, pool.endpoints, get_endpoint);
+  if (!dialect.placed) return pool;
+  std::erase_if(pool.frontends,
+                [](const Frontend& one) { return one.kind == FrontendKind::node_port; });
+  const auto traffic = reader.number<std::uint8_t>();
+  reader.require(traffic <= HF_TRAFFIC_LOCAL);
+  pool.traffic = static_cast<TrafficPolicy>(traffic);
+  pool.node_port = reader.number<std::uint16_t>();
+  std::vector<Endpoint> far;
+  array(reader, dialect, kEndpointBytes, far, get_endpoint);
+  if (far.empty()) return pool;
+  pool.endpoints.insert(pool.endpoints.end(), far.begin(), far.end());
+  std::sort(pool.endpoints.begin(), pool.endpoints.end(), before_in_order);
   return pool;
 }
 
-void put(Writer& writer, const GuardMemory::Entry& entry) {
+Node get_node(Reader& reader, const Dialect& dialect) {
+  Node node;
+  node.name = reader.text();
+  node.zone = reader.text();
+  node.origin = reader.interned();
+  array(reader, dialect, kAddressBytes, node.addresses, [](Reader& part) {
+    IpAddress address;
+    part.raw(address.bytes.data(), address.bytes.size());
+    return address;
+  });
+  return node;
+}
+
+void put(Writer& writer, const GuardMemory::Entry& entry, const Vantage& vantage,
+         const std::vector<IpAddress>& addresses) {
   const Service& service = *entry.admitted;
   writer.text(service.key.name_space);
   writer.text(service.key.name);
@@ -155,8 +205,9 @@ void put(Writer& writer, const GuardMemory::Entry& entry) {
   writer.number(static_cast<std::uint8_t>((entry.absent ? kAbsent : 0) |
                                           (entry.rejected ? kRejected : 0) | (local ? kLocal : 0)));
   writer.number(static_cast<std::uint32_t>(service.pools.size()));
-  for (const Pool& pool : service.pools) {
-    writer.record([&] { put(writer, pool); });
+  const ServicePtr seen = with_frontends_of(entry.admitted, addresses);
+  for (std::size_t pool = 0; pool < service.pools.size(); ++pool) {
+    writer.record([&] { put(writer, service.pools[pool], seen->pools[pool], vantage); });
   }
 }
 
@@ -165,7 +216,8 @@ bool serves_cluster_ip(const Pool& pool) {
                      [](const Frontend& one) { return one.kind == FrontendKind::cluster_ip; });
 }
 
-GuardMemory::Entry get_entry(Reader& reader, Dialect dialect) {
+GuardMemory::Entry get_entry(Reader& reader, const Dialect& dialect,
+                             std::set<IpAddress>& addresses) {
   Service service;
   service.key.name_space = reader.text();
   service.key.name = reader.text();
@@ -181,23 +233,40 @@ GuardMemory::Entry get_entry(Reader& reader, Dialect dialect) {
     record(reader, dialect,
            [&](Reader& part) { service.pools.push_back(get_pool(part, dialect)); });
   }
-  for (Pool& pool : service.pools) {
-    if ((bits & kLocal) && serves_cluster_ip(pool)) pool.traffic = TrafficPolicy::local;
+  if (!dialect.placed) {
+    for (Pool& pool : service.pools) {
+      if ((bits & kLocal) && serves_cluster_ip(pool)) pool.traffic = TrafficPolicy::local;
+    }
+    take_frontends_of(service, addresses);
   }
   return {std::make_shared<const Service>(std::move(service)), (bits & kAbsent) != 0,
           (bits & kRejected) != 0};
 }
 
-Snapshot::SourceMemory get_source(Reader& reader, Dialect dialect) {
+Snapshot::SourceMemory get_source(Reader& reader, const Dialect& dialect) {
   Snapshot::SourceMemory source;
   source.name = reader.text();
   if (dialect.has_way) source.way = reader.text();
   if (dialect.extended) source.cluster = reader.text();
   const std::uint32_t entries = reader.count(kLeastEntry);
   source.memory.services.reserve(entries);
+  std::set<IpAddress> addresses;
   for (std::uint32_t left = entries; left > 0 && reader.good(); --left) {
-    record(reader, dialect,
-           [&](Reader& part) { source.memory.services.push_back(get_entry(part, dialect)); });
+    record(reader, dialect, [&](Reader& part) {
+      source.memory.services.push_back(get_entry(part, dialect, addresses));
+    });
+  }
+  auto& nodes = source.memory.nodes;
+  if (!addresses.empty()) {
+    nodes[dialect.node] = {dialect.node, "", {}, {addresses.begin(), addresses.end()}};
+  }
+  if (!dialect.placed) return source;
+  for (std::uint32_t left = reader.count(kLeastNode); left > 0 && reader.good(); --left) {
+    record(reader, dialect, [&](Reader& part) {
+      Node node = get_node(part, dialect);
+      std::string name = node.name;
+      nodes[std::move(name)] = std::move(node);
+    });
   }
   return source;
 }
@@ -210,22 +279,29 @@ Tombstone get_tombstone(Reader& reader) {
   return one;
 }
 
-void put(Writer& writer, const Snapshot::SourceMemory& source) {
+void put(Writer& writer, const Snapshot::SourceMemory& source, const std::string& node) {
+  const Vantage vantage{Text(node), {}};
+  const auto addresses = addresses_of(source.memory.nodes, node);
   writer.text(source.name);
   writer.text(source.way);
   writer.text(source.cluster);
   writer.number(static_cast<std::uint32_t>(source.memory.services.size()));
   for (const GuardMemory::Entry& entry : source.memory.services) {
-    writer.record([&] { put(writer, entry); });
+    writer.record([&] { put(writer, entry, vantage, addresses); });
+  }
+  writer.number(static_cast<std::uint32_t>(source.memory.nodes.size()));
+  for (const auto& [name, one] : source.memory.nodes) {
+    writer.record([&, &one = one] { put(writer, one); });
   }
 }
 
 }  // namespace
 
-void put(Writer& writer, const std::vector<Snapshot::SourceMemory>& sources) {
+void put(Writer& writer, const std::vector<Snapshot::SourceMemory>& sources,
+         const std::string& node) {
   writer.number(static_cast<std::uint32_t>(sources.size()));
   for (const auto& source : sources) {
-    writer.record([&] { put(writer, source); });
+    writer.record([&] { put(writer, source, node); });
   }
 }
 
@@ -237,7 +313,7 @@ void put(Writer& writer, const std::vector<Snapshot::Gone>& gone) {
   put_array(writer, kGoneBytes, gone);
 }
 
-std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, Dialect dialect) {
+std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, const Dialect& dialect) {
   std::vector<Snapshot::SourceMemory> sources;
   for (std::uint32_t left = reader.count(kLeastSource); left > 0 && reader.good(); --left) {
     record(reader, dialect, [&](Reader& part) { sources.push_back(get_source(part, dialect)); });
@@ -245,7 +321,7 @@ std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, Dialect dialect)
   return sources;
 }
 
-std::vector<Tombstone> get_tombstones(Reader& reader, Dialect dialect) {
+std::vector<Tombstone> get_tombstones(Reader& reader, const Dialect& dialect) {
   std::vector<Tombstone> tombstones;
   array(reader, dialect, kTombstoneBytes, tombstones, get_tombstone);
   return tombstones;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "agent/snapshot/codec.h"
@@ -14,15 +15,20 @@ namespace holdfast::snapshot {
 struct Dialect {
   bool has_way = true;   // from 2 on
   bool extended = true;  // from 3 on: records have lengths, arrays have strides; a cluster's uid
+  bool placed = true;    // from 3.2 on: pools tell traffic, node port and far endpoints; nodes
+  // That it is of. Before 3.2 the node addresses are this one's, and are known by the frontends.
+  std::string node = {};
 };
 
-void put(Writer& writer, const std::vector<Snapshot::SourceMemory>& sources);
+// As seen from `node`: what a version before 3.2 knows of a pool is what is used there.
+void put(Writer& writer, const std::vector<Snapshot::SourceMemory>& sources,
+         const std::string& node);
 void put(Writer& writer, const std::vector<Tombstone>& tombstones);
 void put(Writer& writer, const std::vector<Snapshot::Gone>& gone);
 
 // After these `reader.good()` says whether all of it was read.
-std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, Dialect dialect);
-std::vector<Tombstone> get_tombstones(Reader& reader, Dialect dialect);
+std::vector<Snapshot::SourceMemory> get_sources(Reader& reader, const Dialect& dialect);
+std::vector<Tombstone> get_tombstones(Reader& reader, const Dialect& dialect);
 std::vector<Snapshot::Gone> get_gone(Reader& reader);
 
 }  // namespace holdfast::snapshot

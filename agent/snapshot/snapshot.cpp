@@ -49,7 +49,7 @@ Failure damaged(const std::string& what) {
 }
 
 // The body up to format 2: texts, time, sources, tombstones, one behind the other.
-Result<> read_plain(std::string_view body, Dialect dialect, Snapshot& snapshot) {
+Result<> read_plain(std::string_view body, const Dialect& dialect, Snapshot& snapshot) {
   Texts texts;
   Reader reader(body, texts);
   read_texts(reader, texts);
@@ -77,7 +77,7 @@ Result<Sections> split(std::string_view body) {
   return sections;
 }
 
-Result<> read_sections(std::string_view body, Snapshot& snapshot) {
+Result<> read_sections(std::string_view body, std::uint16_t minor, Snapshot& snapshot) {
   const auto sections = split(body);
   if (!sections) return tl::unexpected(sections.error());
   Texts texts;
@@ -88,7 +88,7 @@ Result<> read_sections(std::string_view body, Snapshot& snapshot) {
   snapshot.node = about.text();
   snapshot.imported_from = about.text();
   Reader sources(sections->at(kSources), texts);
-  snapshot.sources = get_sources(sources, {});
+  snapshot.sources = get_sources(sources, {true, true, minor >= 2, snapshot.node});
   bool good = table.good() && about.good() && sources.good();
   if (const auto found = sections->find(kTombstones); found != sections->end()) {
     Reader tombstones(found->second, texts);
@@ -121,7 +121,7 @@ std::string encode(const Snapshot& snapshot) {
   about.number(snapshot.written_at);
   about.text(snapshot.node);
   about.text(snapshot.imported_from);
-  put(sources, snapshot.sources);
+  put(sources, snapshot.sources, snapshot.node);
   put(tombstones, snapshot.tombstones);
   put(gone, snapshot.gone);
   const std::string table = texts.table();
@@ -171,8 +171,8 @@ Result<Snapshot> decode(std::string_view bytes) {
   Snapshot snapshot;
   snapshot.generation = at<std::uint64_t>(bytes, kGenerationAt);
   const bool sections = format.major >= 3;
-  const auto read = sections ? read_sections(body, snapshot)
-                             : read_plain(body, {format.major >= 2, false}, snapshot);
+  const auto read = sections ? read_sections(body, format.minor, snapshot)
+                             : read_plain(body, {format.major >= 2, false, false, ""}, snapshot);
   if (!read) return tl::unexpected(read.error());
   return snapshot;
 }

@@ -44,7 +44,7 @@ struct SnapshotFormat {
   std::uint16_t minor = 0;
   std::string to_string() const;  // "3.1"; "1" and "2" had no minor
 };
-inline constexpr SnapshotFormat kSnapshotFormat{3, 1};
+inline constexpr SnapshotFormat kSnapshotFormat{3, 2};
 
 std::string encode(const Snapshot& snapshot);
 // Never reads past `bytes`, whatever they hold. Errors: invalid (damaged), incompatible (a major

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -60,7 +61,8 @@ class Source {
   virtual void undecided(const std::set<std::string>& /*origins*/) {}
   // Before start(): what this source was taken to have said in an earlier life. It stands in for
   // objects that cannot be read now (design.md 4.1), and for nothing else.
-  virtual void remember(const std::vector<ServicePtr>& /*services*/) {}
+  virtual void remember(const std::vector<ServicePtr>& /*services*/,
+                        const std::map<std::string, Node>& /*nodes*/) {}
   // What the next life needs to reach the control plane and to know it again (one line of JSON);
   // kept in the snapshot. "": nothing.
   virtual std::string memory() const { return ""; }

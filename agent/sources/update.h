@@ -5,12 +5,14 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/model/service.h"
+#include "agent/model/vantage.h"
 
 namespace holdfast {
 
@@ -61,6 +63,11 @@ struct ServiceChange {
   std::vector<EndpointAddress> explained_endpoints = {};
 };
 
+struct NodeChange {
+  std::string name;
+  std::optional<Node> now;  // nullopt: not said any more
+};
+
 // Who has an address now, of services or of none (a headless slice): an address whose owner
 // changed leaves every hold (design.md 4.4).
 struct AddressClaim {
@@ -87,6 +94,7 @@ struct SourceUpdate {
   // This update ends a complete list: what it held back is absent once more (design.md 4.3).
   bool list = false;
   std::vector<AddressClaim> claims = {};
+  std::vector<NodeChange> nodes = {};  // of whatever node
   // When the changes were triggered, as the control plane noted it (RFC 3339): what the network
   // programming latency counts from.
   std::vector<std::string> trigger_times = {};

@@ -45,7 +45,7 @@ struct Base {
     expect(!take() && known == before, "a list without its end changes nothing");
   }
 
-  Store store{"kube", {"node-0"}};
+  Store store{"kube"};
   std::map<ServiceKey, ServicePtr> known;
 };
 

@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Value& document : parsed.documents)
     kubernetes::decode(document, kFile, objects, problems);
   expect_same_by_pieces(text, parsed, objects);
-  const auto services = kubernetes::assemble({&objects}, {"node-0"}, problems);
+  const auto services = kubernetes::assemble({&objects}, problems).services;
   expect_placed(problems);
   for (const ServicePtr& one : services) fuzz::expect_well_formed(*one);
   return 0;

@@ -46,7 +46,7 @@ void World::end() {
 
 void World::begin() {
   ++hooks_->life;
-  set_ = std::make_unique<FileSet>("file", "n1");
+  set_ = std::make_unique<FileSet>("file");
   auto open = [this](const Capacity& wanted, const Capacity& limit) -> Result<OpenedDataplane> {
     if (!maps) maps = std::make_shared<ModelMaps>(wanted, limit);
     return OpenedDataplane{maps, hooks_};

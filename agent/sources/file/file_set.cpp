@@ -102,8 +102,8 @@ std::vector<Entry> take_over(Reading& reading, std::vector<Entry>& before) {
 
 }  // namespace
 
-FileSet::FileSet(std::string source, std::string node_name, std::shared_ptr<MemoryGate> gate)
-    : source_(std::move(source)), node_name_(std::move(node_name)), gate_(std::move(gate)) {}
+FileSet::FileSet(std::string source, std::shared_ptr<MemoryGate> gate)
+    : source_(std::move(source)), gate_(std::move(gate)) {}
 
 std::size_t FileSet::refused_for_memory() const {
   return static_cast<std::size_t>(std::count_if(
@@ -267,6 +267,19 @@ void FileSet::tell_changes(std::vector<ServicePtr>& now, SourceUpdate& update) c
   update.changes.insert(update.changes.end(), gone.begin(), gone.end());
 }
 
+void FileSet::say_nodes(std::vector<NodeChange>&& now, SourceUpdate& update) {
+  std::map<std::string, Node> said;
+  for (NodeChange& one : now) {
+    const auto before = last_nodes_.find(one.name);
+    if (before == last_nodes_.end() || before->second != *one.now) update.nodes.push_back(one);
+    said.emplace(one.name, std::move(*one.now));
+  }
+  for (const auto& [name, node] : last_nodes_) {
+    if (!said.contains(name)) update.nodes.push_back({name, std::nullopt});
+  }
+  last_nodes_ = std::move(said);
+}
+
 SourceUpdate FileSet::assemble(const std::string& listing_error) {
   SourceUpdate update;
   update.source = source_;
@@ -289,8 +302,9 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
     if (file.present && !file.doubt.empty() && !file.ever_good) update.complete = false;
   }
   complete_ = complete_ || update.complete;
-  std::vector<ServicePtr> now =
-      kubernetes::assemble(origins, {node_name_}, update.problems, &last_known_);
+  auto assembled = kubernetes::assemble(origins, update.problems, &last_known_);
+  say_nodes(std::move(assembled.nodes), update);
+  std::vector<ServicePtr> now = std::move(assembled.services);
   tell_changes(now, update);
   last_ = std::move(now);
   if (update.complete) last_known_.forget_unused();

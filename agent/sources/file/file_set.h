@@ -31,11 +31,14 @@ using FileTexts = std::map<std::string, Result<std::string>>;
 class FileSet {
  public:
   // Without a gate, whatever comes is taken for what fits into memory.
-  FileSet(std::string source, std::string node_name, std::shared_ptr<MemoryGate> gate = nullptr);
+  explicit FileSet(std::string source, std::shared_ptr<MemoryGate> gate = nullptr);
 
   // Before the first observe(): what this source said in an earlier life, for objects that cannot
   // be read now.
-  void remember(const std::vector<ServicePtr>& services) { last_known_.remember(services); }
+  void remember(const std::vector<ServicePtr>& services,
+                const std::map<std::string, Node>& nodes = {}) {
+    last_known_.remember(services, nodes);
+  }
 
   // nullopt: nothing changed since the last call, or it was stopped. A listing that failed as a
   // whole is `listing_error`.
@@ -73,12 +76,13 @@ class FileSet {
   SourceUpdate assemble(const std::string& listing_error);
   void tell_changes(std::vector<ServicePtr>& now, SourceUpdate& update) const;
   ServicePtr as_known(ServicePtr service) const;
+  void say_nodes(std::vector<NodeChange>&& now, SourceUpdate& update);
 
   std::string source_;
-  std::string node_name_;
   std::shared_ptr<MemoryGate> gate_;
   std::map<std::string, File> files_;
   std::vector<ServicePtr> last_;  // in order of their keys
+  std::map<std::string, Node> last_nodes_;
   kubernetes::LastKnown last_known_;
   std::vector<Doubt> doubts_;
   bool news_ = true;       // to tell, though no file changes

@@ -71,12 +71,12 @@ std::size_t bytes_of(const FileTexts& files) {
 }  // namespace
 
 FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSourceConfig config,
-                       std::string node_name, std::shared_ptr<MemoryGate> gate)
+                       std::shared_ptr<MemoryGate> gate)
     : loop_(loop),
       name_(name),
       config_(std::move(config)),
       gate_(std::move(gate)),
-      files_(std::move(name), std::move(node_name), gate_),
+      files_(std::move(name), gate_),
       events_(loop),
       settle_timer_(loop),
       rescan_timer_(loop),

@@ -24,14 +24,17 @@ namespace holdfast {
 class FileSource : public Source {
  public:
   FileSource(boost::asio::io_context& loop, std::string name, FileSourceConfig config,
-             std::string node_name, std::shared_ptr<MemoryGate> gate = nullptr);
+             std::shared_ptr<MemoryGate> gate = nullptr);
   ~FileSource() override;
 
   void start(Sink sink) override;
   void stop() override;
   SourceStatus status() const override;
   void undecided(const std::set<std::string>& origins) override;
-  void remember(const std::vector<ServicePtr>& services) override { files_.remember(services); }
+  void remember(const std::vector<ServicePtr>& services,
+                const std::map<std::string, Node>& nodes) override {
+    files_.remember(services, nodes);
+  }
 
  private:
   template <class Act>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 
 #include "agent/sources/kubernetes/assembler.h"
@@ -52,45 +51,20 @@ void put_all(const Objects& objects, bool whole, Firsts& firsts, Assembler& asse
   }
 }
 
-// Nodes are listed, and none of them is this one: who expects NodePorts at a node's address is told
-// that those nodes answer there themselves.
-void note_no_own_node(const std::vector<const Objects*>& origins, const NodeContext& node,
-                      std::vector<Problem>& problems) {
-  const NodeObject* other = nullptr;
-  bool node_ports = false;
-  for (const Objects* objects : origins) {
-    for (const NodeObject& one : objects->nodes) {
-      if (one.name == node.name) return;
-      if (!other) other = &one;
-    }
-    for (const ServiceObject& one : objects->services) {
-      node_ports = node_ports || std::any_of(one.ports.begin(), one.ports.end(),
-                                             [](const auto& port) { return port.node_port != 0; });
-    }
-  }
-  if (!other || !node_ports) return;
-  problems.push_back({other->origin.get(), other->place.line, other->place.column, "",
-                      fmt::format("no Node here is this one, '{}' (node.name): NodePorts are "
-                                  "served on loopback only; other nodes answer for theirs",
-                                  node.name),
-                      Problem::Kind::note});
-}
-
 }  // namespace
 
-std::vector<ServicePtr> assemble(const std::vector<const Objects*>& origins,
-                                 const NodeContext& node, std::vector<Problem>& problems,
-                                 LastKnown* last_known) {
-  Assembler assembler(node, last_known);
+Assembly assemble(const std::vector<const Objects*>& origins, std::vector<Problem>& problems,
+                  LastKnown* last_known) {
+  Assembler assembler(last_known);
   Firsts firsts(problems);
   for (const bool whole : {true, false}) {
     for (const Objects* objects : origins) put_all(*objects, whole, firsts, assembler);
   }
-  note_no_own_node(origins, node, problems);
-  std::vector<ServicePtr> result;
+  Assembly result;
+  result.nodes = assembler.take_nodes();
   for (Assembler::Change& change : assembler.take()) {
     problems.insert(problems.end(), change.problems.begin(), change.problems.end());
-    if (change.now) result.push_back(std::move(change.now));
+    if (change.now) result.services.push_back(std::move(change.now));
   }
   return result;
 }

@@ -89,36 +89,51 @@ void Assembler::remove_slice(const ServiceKey& name) {
 }
 
 void Assembler::put(NodeObject object) {
-  if (object.name != node_.name) return;
-  if (!object.whole && node_read_) return;
+  KnownNode& known = nodes_[object.name];
+  if (!object.whole && known.whole && !known.said.name.empty()) return;
   if (!object.whole && last_known_) {
-    for (const IpAddress& one : last_known_->node_addresses()) object.addresses.push_back(one);
+    for (const IpAddress& one : last_known_->node_addresses(object.name))
+      object.addresses.push_back(one);
   }
-  node_read_ = object.whole;
-  std::sort(object.addresses.begin(), object.addresses.end());
-  if (node_addresses_ == object.addresses) return;  // a node's heartbeat changes nothing here
-  node_addresses_ = std::move(object.addresses);
-  recount_node_ports();
+  auto& addresses = object.addresses;
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  Node now{object.name, object.zone, object.origin, std::move(addresses)};
+  known.whole = object.whole;
+  if (known.said == now) return;  // a node's heartbeat changes nothing here
+  count_addresses(known.said.addresses, now.addresses);
+  known.said = std::move(now);
+  touched_nodes_.insert(object.name);
 }
 
 void Assembler::remove_node(const std::string& name) {
-  if (name != node_.name) return;
-  node_read_ = false;
-  if (node_addresses_.empty()) return;
-  node_addresses_.clear();
-  recount_node_ports();
+  const auto found = nodes_.find(name);
+  if (found == nodes_.end()) return;
+  count_addresses(found->second.said.addresses, {});
+  nodes_.erase(found);
+  touched_nodes_.insert(name);
 }
 
-// NodePorts are served on this node's addresses, so each of their services follows.
-void Assembler::recount_node_ports() {
-  for (auto& [key, known] : services_) {
-    const auto& ports = known.object.ports;
-    if (std::none_of(ports.begin(), ports.end(), [](const auto& port) { return port.node_port; }))
-      continue;
-    drop_frontends(known);
-    count_frontends(known);
-    touched_.insert(key);
+void Assembler::count_addresses(const std::vector<IpAddress>& before,
+                                const std::vector<IpAddress>& now) {
+  for (const IpAddress& one : now) {
+    if (node_addresses_[one]++ == 0 && !node_ports_.empty()) touch_loops(one);
   }
+  for (const IpAddress& one : before) {
+    decrement(node_addresses_, one);
+    if (!node_addresses_.contains(one) && !node_ports_.empty()) touch_loops(one);
+  }
+}
+
+std::vector<NodeChange> Assembler::take_nodes() {
+  std::vector<NodeChange> result;
+  for (const std::string& name : touched_nodes_) {
+    const auto known = nodes_.find(name);
+    result.push_back({name, std::nullopt});
+    if (known != nodes_.end()) result.back().now = known->second.said;
+  }
+  touched_nodes_.clear();
+  return result;
 }
 
 const ServiceObject* Assembler::service(const ServiceKey& key) const {
@@ -133,31 +148,48 @@ const SliceObject* Assembler::slice(const ServiceKey& name) const {
 
 void Assembler::count_frontends(Known& known) {
   known.frontends.clear();
+  known.node_ports.clear();
   if (!known.object.ours) return;
   for (const Pool& pool : pools_of(known.object)) {
     for (const Frontend& one : pool.frontends) {
       const Address address{one.address, one.port, pool.protocol};
       known.frontends.push_back(address);
-      if (frontends_[address]++ == 0) touch_loops(address);
+      if (frontends_[address]++ == 0) touch_loops(one.address);
     }
+    if (pool.node_port == 0) continue;
+    known.node_ports.emplace_back(pool.node_port, pool.protocol);
+    if (node_ports_[known.node_ports.back()]++ == 0) touch_node_loops();
   }
 }
 
 void Assembler::drop_frontends(const Known& known) {
   for (const Address& address : known.frontends) {
     decrement(frontends_, address);
-    if (!frontends_.contains(address)) touch_loops(address);
+    if (!frontends_.contains(address)) touch_loops(std::get<0>(address));
+  }
+  for (const NodePort& port : known.node_ports) {
+    decrement(node_ports_, port);
+    if (!node_ports_.contains(port)) touch_node_loops();
   }
 }
 
 // An endpoint at a service's own address is a loop, so a frontend that comes or goes concerns the
 // services with such an endpoint. There are none unless somebody errs: the prefixes tell at once.
-void Assembler::touch_loops(const Address& frontend) {
-  const IpAddress& address = std::get<0>(frontend);
+void Assembler::touch_loops(const IpAddress& address) {
   if (!prefixes_.contains(prefix_of(address))) return;
   for (const auto& [name, slice] : slices_) {
     for (const SliceEndpoint& one : slice.endpoints) {
       if (one.address == address) touched_.insert(slice.service);
+    }
+  }
+}
+
+// The same of a node port, which is at the addresses of all nodes.
+void Assembler::touch_node_loops() {
+  if (prefixes_.empty() || node_addresses_.empty()) return;
+  for (const auto& [name, slice] : slices_) {
+    for (const SliceEndpoint& one : slice.endpoints) {
+      if (node_addresses_.contains(one.address)) touched_.insert(slice.service);
     }
   }
 }
@@ -174,28 +206,8 @@ Assembler::Frontends Assembler::frontends_of(const ServiceObject& object, const 
   for (const auto& one : object.external_ips) add(outer, one, port.port, FrontendKind::external_ip);
   for (const auto& one : object.load_balancer_ips)
     add(outer, one, port.port, FrontendKind::load_balancer);
-  if (!inner.empty() && port.node_port) {
-    for (const IpAddress& one : node_addresses_)
-      add(outer, one, port.node_port, FrontendKind::node_port);
-    const IpAddress loopback = *IpAddress::parse(family == 4 ? "127.0.0.1" : "::1");
-    outer.push_back({loopback, port.node_port, FrontendKind::node_port, true});
-  }
   return result;
 }
-
-namespace {
-
-bool same_address(const Frontend& a, const Frontend& b) {
-  return a.address == b.address && a.port == b.port && a.host_scope == b.host_scope;
-}
-
-// An address that is listed twice, as another kind, is one frontend: of its first kind.
-void sort_unique(std::vector<Frontend>& frontends) {
-  std::sort(frontends.begin(), frontends.end());
-  frontends.erase(std::unique(frontends.begin(), frontends.end(), same_address), frontends.end());
-}
-
-}  // namespace
 
 // internalTrafficPolicy is about the cluster's own addresses. What comes to the others from within
 // the cluster is subject to no policy, as if it had gone out and come in again (as kube-proxy has
@@ -205,22 +217,26 @@ std::vector<Pool> Assembler::pools_of(const ServiceObject& object) const {
   for (const ServicePort& port : object.ports) {
     for (const std::uint8_t family : {std::uint8_t{4}, std::uint8_t{6}}) {
       Frontends frontends = frontends_of(object, port, family);
-      const auto add = [&](TrafficPolicy traffic, std::vector<Frontend> of) {
-        if (of.empty()) return;
+      const auto add = [&](TrafficPolicy traffic, std::uint16_t node_port,
+                           std::vector<Frontend> of) {
+        if (of.empty() && node_port == 0) return;
         sort_unique(of);
-        pools.push_back({port.name, port.port, port.protocol, family, traffic, std::move(of), {}});
+        pools.push_back(
+            {port.name, port.port, port.protocol, family, traffic, node_port, std::move(of), {}});
       };
       auto &inner = frontends.internal, &outer = frontends.external;
+      const std::uint16_t node_port = inner.empty() ? std::uint16_t{0} : port.node_port;
       if (object.local_only) {
         std::erase_if(outer, [&](const Frontend& one) {
-          return std::any_of(inner.begin(), inner.end(),
-                             [&](const Frontend& other) { return same_address(one, other); });
+          return std::any_of(inner.begin(), inner.end(), [&](const Frontend& other) {
+            return one.address == other.address && one.port == other.port;
+          });
         });
-        add(TrafficPolicy::local, std::move(inner));
+        add(TrafficPolicy::local, 0, std::move(inner));
       } else {
         outer.insert(outer.end(), inner.begin(), inner.end());
       }
-      add(TrafficPolicy::cluster, std::move(outer));
+      add(TrafficPolicy::cluster, node_port, std::move(outer));
     }
   }
   std::sort(pools.begin(), pools.end(),

@@ -18,12 +18,10 @@ namespace holdfast::kubernetes {
 
 class Assembler {
  public:
-  explicit Assembler(NodeContext node, LastKnown* last_known = nullptr)
-      : node_(std::move(node)), last_known_(last_known) {}
+  explicit Assembler(LastKnown* last_known = nullptr) : last_known_(last_known) {}
 
   // Replaces the object of the same name. One that is not whole replaces no whole one, and what was
-  // last known stands in for it. Slices are named namespace/name, as services are. Of Nodes this
-  // one alone counts: a node answers for its own addresses.
+  // last known stands in for it. Slices are named namespace/name, as services are.
   void put(ServiceObject object);
   void put(SliceObject object);
   void put(NodeObject object);
@@ -41,19 +39,27 @@ class Assembler {
   };
   // The services that were touched since the last call, assembled anew, in order of their keys.
   std::vector<Change> take();
+  // The nodes that changed since the last call, in order of their names.
+  std::vector<NodeChange> take_nodes();
 
  private:
   using Address = std::tuple<IpAddress, std::uint16_t, Protocol>;
+  using NodePort = std::pair<std::uint16_t, Protocol>;
   // The part of an address by which endpoints are looked for: IPv4 /16, IPv6 /64.
   using Prefix = std::array<std::uint8_t, 14>;
 
   struct Known {
     ServiceObject object;
-    std::vector<Address> frontends;  // as counted in frontends_
+    std::vector<Address> frontends;    // as counted in frontends_
+    std::vector<NodePort> node_ports;  // as counted in node_ports_
   };
 
   struct Frontends {
     std::vector<Frontend> internal, external;  // the cluster's own addresses, and the others
+  };
+  struct KnownNode {
+    Node said;
+    bool whole = true;
   };
 
   static Prefix prefix_of(const IpAddress& address);
@@ -62,8 +68,9 @@ class Assembler {
   std::vector<Pool> pools_of(const ServiceObject& object) const;
   void count_frontends(Known& known);
   void drop_frontends(const Known& known);
-  void recount_node_ports();
-  void touch_loops(const Address& frontend);
+  void count_addresses(const std::vector<IpAddress>& before, const std::vector<IpAddress>& now);
+  void touch_loops(const IpAddress& address);
+  void touch_node_loops();
   void forget_unread(const ServiceKey& slice);
   void touch_unread();
   void note_claims();
@@ -79,7 +86,6 @@ class Assembler {
                       Unique& unique, std::vector<Problem>& problems) const;
   void note_hints(const ServiceObject& object, std::vector<Problem>& problems) const;
 
-  NodeContext node_;
   LastKnown* last_known_;  // nullptr: nothing
   std::map<ServiceKey, Known> services_;
   std::map<ServiceKey, SliceObject> slices_;              // by their own names
@@ -88,11 +94,13 @@ class Assembler {
   std::map<ServiceKey, std::set<ServiceKey>> unread_;
   // Who else readable slices name at the addresses of those.
   std::multimap<IpAddress, std::pair<Identity, const SliceObject*>> claims_;
-  std::vector<IpAddress> node_addresses_;     // of this node
-  bool node_read_ = false;                    // whole, at some time
-  std::map<Address, std::size_t> frontends_;  // how many services say so
-  std::map<Prefix, std::size_t> prefixes_;    // of endpoints, how many
+  std::map<std::string, KnownNode> nodes_;
+  std::map<IpAddress, std::size_t> node_addresses_;  // how many nodes say so
+  std::map<Address, std::size_t> frontends_;         // how many services say so
+  std::map<NodePort, std::size_t> node_ports_;       // the same
+  std::map<Prefix, std::size_t> prefixes_;           // of endpoints, how many
   std::set<ServiceKey> touched_;
+  std::set<std::string> touched_nodes_;
 };
 
 }  // namespace holdfast::kubernetes

@@ -86,7 +86,10 @@ bool Assembler::contested(const IpAddress& address, std::uint16_t port,
 
 bool Assembler::is_loop(const SliceObject& slice, const Place& place, const Endpoint& endpoint,
                         const Pool& pool, std::vector<Problem>& problems) const {
-  if (!frontends_.contains({endpoint.address, endpoint.port, pool.protocol})) return false;
+  const bool own = frontends_.contains({endpoint.address, endpoint.port, pool.protocol}) ||
+                   (node_ports_.contains({endpoint.port, pool.protocol}) &&
+                    node_addresses_.contains(endpoint.address));
+  if (!own) return false;
   Problem loop{slice.origin.get(), place.line, place.column,
                "EndpointSlice " + ServiceKey{slice.name_space, slice.name}.to_string(),
                fmt::format("endpoint {} is a service's own address: a loop; it is left out",
@@ -140,7 +143,6 @@ void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object,
   const auto target = port_of(slice, pool);
   if (!target) return;
   for (const SliceEndpoint& one : slice.endpoints) {
-    if (pool.traffic == TrafficPolicy::local && one.node.get() != node_.name) continue;
     if (slice.kept && contested(one.address, *target, one.identity)) continue;
     Endpoint endpoint = endpoint_of(slice, object, one, *target);
     if (is_loop(slice, one.place, endpoint, pool, problems)) continue;

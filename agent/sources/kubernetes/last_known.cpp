@@ -54,6 +54,7 @@ void add_pool(const Pool& pool, ServiceObject& object) {
     port = object.ports.end() - 1;
   }
   object.local_only = object.local_only || pool.traffic == TrafficPolicy::local;
+  if (pool.node_port != 0) port->node_port = pool.node_port;
   for (const Frontend& one : pool.frontends) {
     switch (one.kind) {
       case FrontendKind::cluster_ip:
@@ -65,8 +66,7 @@ void add_pool(const Pool& pool, ServiceObject& object) {
       case FrontendKind::load_balancer:
         add(object.load_balancer_ips, one.address);
         break;
-      case FrontendKind::node_port:
-        port->node_port = one.port;
+      case FrontendKind::node_port:  // a source says the port alone
         break;
     }
   }
@@ -80,17 +80,14 @@ void keep_last_good(const Objects& before, Objects& now) {
   keep(before.nodes, now.nodes, [](const auto& one) { return one.name; });
 }
 
-void LastKnown::remember(const std::vector<ServicePtr>& services) {
-  std::set<IpAddress> addresses;
-  for (const ServicePtr& service : services) {
-    services_[service->key].service = service;
-    for (const Pool& pool : service->pools) {
-      for (const Frontend& one : pool.frontends) {
-        if (one.kind == FrontendKind::node_port && !one.host_scope) addresses.insert(one.address);
-      }
-    }
-  }
-  node_addresses_.assign(addresses.begin(), addresses.end());
+void LastKnown::remember(const std::vector<ServicePtr>& services,
+                         const std::map<std::string, Node>& nodes) {
+  for (const ServicePtr& service : services) services_[service->key].service = service;
+  nodes_ = nodes;
+}
+
+std::vector<IpAddress> LastKnown::node_addresses(const std::string& node) const {
+  return addresses_of(nodes_, node);
 }
 
 std::optional<ServiceObject> LastKnown::service(const ServiceObject& unreadable) {

@@ -23,13 +23,13 @@ void keep_last_good(const Objects& before, Objects& now);
 class LastKnown {
  public:
   // Of an earlier life, before anything else.
-  void remember(const std::vector<ServicePtr>& services);
+  void remember(const std::vector<ServicePtr>& services,
+                const std::map<std::string, Node>& nodes = {});
   bool empty() const { return services_.empty(); }
 
   // The Service object that would say what was known of it; nullopt: nothing was.
   std::optional<ServiceObject> service(const ServiceObject& unreadable);
-  // The addresses that NodePorts were served at: this node's.
-  const std::vector<IpAddress>& node_addresses() const { return node_addresses_; }
+  std::vector<IpAddress> node_addresses(const std::string& node) const;
   // The services whose endpoints a slice may have held that cannot be read: its own, or where its
   // label cannot be read, those it may be named after.
   std::vector<ServiceKey> services_of(const SliceObject& unreadable) const;
@@ -49,7 +49,7 @@ class LastKnown {
     bool used = false;
   };
   std::map<ServiceKey, Known> services_;
-  std::vector<IpAddress> node_addresses_;
+  std::map<std::string, Node> nodes_;
 };
 
 }  // namespace holdfast::kubernetes

@@ -104,19 +104,18 @@ void decode(const Value& document, const std::string& file, Objects& into,
 // Of a List: the kind that its items may leave out, or "". nullopt: it is none.
 std::optional<std::string> kind_of_items(const Value& document);
 
-struct NodeContext {
-  // This node: internalTrafficPolicy Local, and the Node whose addresses NodePorts are served at.
-  std::string name;
-};
-
 class LastKnown;
 
+struct Assembly {
+  std::vector<ServicePtr> services;
+  std::vector<NodeChange> nodes;  // all of them
+};
+
 // All slices of all origins merged into services: endpoints deduplicated, ports matched by name,
-// terminating-but-serving used only when no ready one is left, forbidden addresses and loops
-// reported. Two objects of one name: the first by origin wins, but a whole one over one that could
-// not be read; the other is a problem. `last_known`, if any, stands in for what cannot be read.
-std::vector<ServicePtr> assemble(const std::vector<const Objects*>& origins,
-                                 const NodeContext& node, std::vector<Problem>& problems,
-                                 LastKnown* last_known = nullptr);
+// forbidden addresses and loops reported. It is the same on every node. Two objects of one name:
+// the first by origin wins, but a whole one over one that could not be read; the other is a
+// problem. `last_known`, if any, stands in for what cannot be read.
+Assembly assemble(const std::vector<const Objects*>& origins, std::vector<Problem>& problems,
+                  LastKnown* last_known = nullptr);
 
 }  // namespace holdfast::kubernetes

@@ -47,7 +47,7 @@ GoneSources gone_after(const std::optional<Snapshot>& snapshot,
                        TimePoint now = kStart) {
   Restored restored = restore(found, snapshot);
   GoneSources gone;
-  gone.take(restored, found, snapshot, configured, now);
+  gone.take(restored, found, snapshot, configured, "node-1", now);
   for (const auto& [name, memory] : restored.sources)
     EXPECT_TRUE(configured.contains(name)) << name;
   return gone;

@@ -188,5 +188,38 @@ TEST(Tombstone, SurvivesARestartButNotTheRemovalOfItsSourceFromTheConfiguration)
               ElementsAre("song disaster 10.3.0.1"));
 }
 
+// What a change costs is what it is: the services with node ports, and nothing else.
+TEST(NodePorts, AreFrontendsAtTheAddressesOfThisNode) {
+  Catalog catalog = three();
+  Service song = *build::service("song", {"10.96.0.1"}, {"10.1.0.1"});
+  song.pools[0].node_port = 30080;
+  const auto plain = build::service("image", {"10.96.0.2"}, {"10.1.0.2"});
+  catalog.apply("kube", {{song.key, std::make_shared<const Service>(song), false},
+                         {plain->key, plain, false}});
+  const auto frontends = [](const Generation& generation) {
+    std::vector<std::string> result;
+    for (const CatalogChange& one : generation.changes) {
+      for (const Frontend& at : one.now->pools[0].frontends)
+        result.push_back(format_host_port(at.address, at.port));
+    }
+    return result;
+  };
+  const auto at = [](const char* address) { return *IpAddress::parse(address); };
+  EXPECT_THAT(frontends(catalog.place("kube", {at("192.0.2.1"), at("2001:db8::1")})),
+              testing::ElementsAre("10.96.0.1:80", "127.0.0.1:30080", "192.0.2.1:30080"));
+  EXPECT_THAT(catalog.place("kube", {at("192.0.2.1"), at("2001:db8::1")}).changes,
+              testing::IsEmpty());
+  EXPECT_THAT(frontends(catalog.place("kube", {at("192.0.2.9")})),
+              testing::ElementsAre("10.96.0.1:80", "127.0.0.1:30080", "192.0.2.9:30080"));
+  // They are claimed like any other address.
+  Service thief = *build::service("thief", {"192.0.2.9"}, {"10.1.0.3"});
+  thief.pools[0].frontends[0] = {at("192.0.2.9"), 30080, FrontendKind::external_ip, false};
+  catalog.apply("kube", {{thief.key, std::make_shared<const Service>(thief), false}});
+  ASSERT_THAT(catalog.conflicts(), testing::SizeIs(1));
+  EXPECT_EQ(catalog.conflicts()[0].owner, song.key);
+  catalog.place("kube", {});
+  EXPECT_THAT(catalog.conflicts(), testing::IsEmpty()) << "the address is this node's no more";
+}
+
 }  // namespace
 }  // namespace holdfast

@@ -35,7 +35,7 @@ struct Tight {
       [] {
         return MapsRoom{100'000, 100'000, kMiB};
       });
-  FileSet set{"file", "n1", gate};
+  FileSet set{"file", gate};
   test::Told told;
   bool news = false;
 

@@ -21,7 +21,7 @@ using testing::SizeIs;
 using testing::StartsWith;
 
 struct Set {
-  FileSet set{"file", "n1"};
+  FileSet set{"file"};
   test::Told told;
 
   // An update that says nothing when there was none.
@@ -359,7 +359,7 @@ const std::vector<std::string> kDocuments = {
 RC_GTEST_PROP(AnyHistory, ComesToWhatAnewReadingSays, ()) {
   const auto any_file =
       rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kDocuments));
-  FileSet set("file", "n1");
+  FileSet set("file");
   std::map<ServiceKey, ServicePtr> now;
   const auto take = [](const SourceUpdate& update, std::map<ServiceKey, ServicePtr>& into) {
     for (const ServiceChange& change : update.changes) {
@@ -385,7 +385,7 @@ RC_GTEST_PROP(AnyHistory, ComesToWhatAnewReadingSays, ()) {
     if (const auto update = set.observe(FileTexts(files), "")) told = take(*update, now);
   }
   std::map<ServiceKey, ServicePtr> anew;
-  const auto problems = take(*FileSet("file", "n1").observe(FileTexts(files), ""), anew);
+  const auto problems = take(*FileSet("file").observe(FileTexts(files), ""), anew);
   RC_ASSERT(told == problems);
   RC_ASSERT(now.size() == anew.size());
   for (const auto& [key, service] : anew) RC_ASSERT(now.contains(key) && *now[key] == *service);

@@ -44,7 +44,7 @@ class Source : public testing::Test {
     fs::remove_all(root_);
   }
   void start(const fs::path& path) {
-    source_ = std::make_unique<FileSource>(loop_, "file", FileSourceConfig{path.string()}, "n1");
+    source_ = std::make_unique<FileSource>(loop_, "file", FileSourceConfig{path.string()});
     source_->start([this](SourceUpdate update) {
       ++updates_;
       told_.take(update);

@@ -43,7 +43,7 @@ Words words_of(const Objects& objects, std::vector<Problem> problems) {
     for (const auto& endpoint : one.endpoints) show("endpoint", endpoint.place, words);
   }
   if (objects.nameless) words.lines.push_back("nameless " + objects.nameless->to_string());
-  for (const ServicePtr& one : kubernetes::assemble({&objects}, {"n1"}, problems))
+  for (const ServicePtr& one : kubernetes::assemble({&objects}, problems).services)
     words.services.push_back(*one);
   for (const Problem& one : problems) words.lines.push_back(one.to_string());
   std::sort(words.lines.begin(), words.lines.end());

@@ -103,7 +103,8 @@ inline SourceUpdate list(const std::vector<ServicePtr>& services,
 // A guard, its clock, and what is admitted after each step.
 class World {
  public:
-  explicit World(GuardSettings settings = {}) : guard("kube", settings) {}
+  explicit World(GuardSettings settings = {}, Vantage from = {})
+      : vantage(std::move(from)), guard("kube", settings, vantage) {}
 
   void admit(const SourceUpdate& update) { carry(guard.admit(update, now)); }
   void tick() { carry(guard.tick(now)); }
@@ -150,7 +151,7 @@ class World {
   std::string picked(const std::string& name = "song") const {
     std::string text;
     for (const Pool& pool : services.at(key(name))->pools) {
-      const std::vector<bool> flags = holdfast::picked(pool);
+      const std::vector<bool> flags = holdfast::picked(pool, vantage);
       for (std::size_t index = 0; index < flags.size(); ++index) {
         if (flags[index])
           text += (text.empty() ? "" : " ") + pool.endpoints[index].address.to_string();
@@ -159,6 +160,7 @@ class World {
     return text;
   }
 
+  Vantage vantage;
   Guard guard;
   TimePoint now{1000s};
   std::map<ServiceKey, ServicePtr> services;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objects into services: which frontends, which endpoints, and what does not depend on order.
+#include "agent/model/picked.h"
+#include "agent/sources/kubernetes/assembler.h"
+#include "agent/sources/own_node.h"
 #include "tests/unit/kubernetes/objects.h"
 
 namespace holdfast::kubernetes {
@@ -125,14 +128,14 @@ TEST(NodePorts, OfOtherNodesAreSaidToBeTheirs) {
   const Assembled assembled = assemble_text(text, "n1");
   EXPECT_THAT(frontends(assembled.pool(80)),
               UnorderedElementsAre("10.96.0.10:80 ClusterIP", "127.0.0.1:30080 NodePort host"));
-  ASSERT_THAT(assembled.problems, SizeIs(1)) << "once, of however many";
-  EXPECT_EQ(assembled.problems[0].kind, Problem::Kind::note);
-  EXPECT_THAT(assembled.problems[0].message, HasSubstr("no Node here is this one, 'n1'"));
-  EXPECT_THAT(assemble_text(text, "n2").problems, IsEmpty());
-  EXPECT_THAT(
-      assemble_text(kSong + node("n2", "[{type: InternalIP, address: 192.0.2.2}]")).problems,
-      IsEmpty())
-      << "nobody asks for NodePorts";
+  const auto note = no_own_node(assembled.nodes, true, "n1");
+  ASSERT_TRUE(note);
+  EXPECT_EQ(note->kind, Problem::Kind::note);
+  EXPECT_EQ(note->file, "f");
+  EXPECT_THAT(note->message, HasSubstr("no Node here is this one, 'n1'"));
+  EXPECT_FALSE(no_own_node(assembled.nodes, true, "n2"));
+  EXPECT_FALSE(no_own_node(assembled.nodes, false, "n1")) << "nobody asks for NodePorts";
+  EXPECT_FALSE(no_own_node({}, true, "n1")) << "no node is said at all";
 }
 
 TEST(Hints, AreSaidOnceAService) {
@@ -161,15 +164,22 @@ TEST(Frontends, AServiceWithoutAnyIsNotThere) {
   EXPECT_THAT(assemble_text(service("a", "{clusterIP: 10.96.0.1}")).services, IsEmpty());
 }
 
-TEST(InternalTrafficPolicy, LocalTakesTheEndpointsOfThisNode) {
+TEST(InternalTrafficPolicy, LocalListsTheEndpointsOfAllNodes) {
   const std::string text =
       service("song",
               "{clusterIP: 10.96.0.10, internalTrafficPolicy: Local, ports: [{port: 80}]}") +
       slice("a", "song", "[{port: 80}]",
             "[{addresses: [10.1.0.1], nodeName: n1}, {addresses: [10.1.0.2], nodeName: n2}, "
             "{addresses: [10.1.0.3]}]");
-  EXPECT_THAT(endpoints(assemble_text(text, "n1").pool(80)), ElementsAre("10.1.0.1:80"));
-  EXPECT_THAT(endpoints(assemble_text(text, "n3").pool(80)), IsEmpty()) << "refused, not passed on";
+  const Assembled assembled = assemble_text(text);
+  ASSERT_THAT(endpoints(assembled.pool(80)),
+              ElementsAre("10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80"));
+  const auto picked_at = [&](const char* node) {
+    return picked(*assembled.pool(80), {Text(node), Text("")});
+  };
+  EXPECT_THAT(picked_at("n1"), ElementsAre(true, false, false));
+  EXPECT_THAT(picked_at("n2"), ElementsAre(false, true, false));
+  EXPECT_THAT(picked_at("n3"), ElementsAre(false, false, false)) << "refused, not passed on";
 }
 
 TEST(InternalTrafficPolicy, LocalIsAboutTheClusterIPAlone) {
@@ -192,7 +202,7 @@ TEST(InternalTrafficPolicy, LocalIsAboutTheClusterIPAlone) {
   EXPECT_THAT(endpoints(&song.pools[0]), ElementsAre("10.1.0.1:80", "10.1.0.2:80"));
   EXPECT_EQ(song.pools[1].traffic, TrafficPolicy::local);
   EXPECT_THAT(frontends(&song.pools[1]), ElementsAre("10.96.0.10:80 ClusterIP"));
-  EXPECT_THAT(endpoints(&song.pools[1]), ElementsAre("10.1.0.1:80"));
+  EXPECT_THAT(endpoints(&song.pools[1]), ElementsAre("10.1.0.1:80", "10.1.0.2:80"));
   EXPECT_THAT(assembled.problems, SizeIs(1)) << "the loop is said once";
 }
 
@@ -224,6 +234,33 @@ TEST(Loops, ThroughANodePortAreLeftOutToo) {
   const Assembled assembled = assemble_objects({&decoded.objects});
   EXPECT_THAT(assembled.problems, SizeIs(1));
   EXPECT_THAT(endpoints(assembled.pool(80)), IsEmpty());
+  EXPECT_THAT(endpoints(assemble_objects({&decoded.objects}, "n2").pool(80)), IsEmpty())
+      << "whichever node looks: the answer is the same on all";
+}
+
+// The last word of a node, in the order in which its words come.
+TEST(Nodes, AreSaidAsTheyChange) {
+  Assembler assembler;
+  const auto put = [&](const std::string& text) {
+    for (NodeObject& one : decode_text(text).objects.nodes) assembler.put(std::move(one));
+    return assembler.take_nodes();
+  };
+  const std::string two =
+      "[{type: InternalIP, address: 192.0.2.2}, {type: ExternalIP, address: "
+      "192.0.2.1}, {type: Hostname, address: n1}]";
+  const auto first = put(node("n1", two) + node("n2", "[]"));
+  ASSERT_THAT(first, SizeIs(2));
+  EXPECT_EQ(first[0].now->zone, "z1");
+  ASSERT_THAT(first[0].now->addresses, SizeIs(2));
+  EXPECT_EQ(first[0].now->addresses[0].to_string(), "192.0.2.1") << "sorted";
+  EXPECT_THAT(put(node("n1", two)), IsEmpty()) << "a heartbeat";
+  std::string moved = node("n1", two);
+  moved.replace(moved.find("z1"), 2, "z2");
+  ASSERT_THAT(put(moved), SizeIs(1)) << "to another zone, at the same addresses";
+  assembler.remove_node("n1");
+  const auto gone = assembler.take_nodes();
+  ASSERT_THAT(gone, SizeIs(1));
+  EXPECT_FALSE(gone[0].now);
 }
 
 TEST(Duplicates, TheFirstOriginIsUsedAndTheOtherIsReported) {

@@ -32,9 +32,18 @@ inline Decoded decode_text(const std::string& text, const std::string& file = "f
   return result;
 }
 
+// As `node` sees it, node ports and all.
 struct Assembled {
   std::vector<ServicePtr> services;
   std::vector<Problem> problems;
+  std::map<std::string, Node> nodes = {};
+
+  Assembled(Assembly said, std::vector<Problem> told, const std::string& node)
+      : problems(std::move(told)) {
+    for (NodeChange& one : said.nodes) nodes.emplace(one.name, std::move(*one.now));
+    for (const ServicePtr& one : said.services)
+      services.push_back(with_frontends_of(one, addresses_of(nodes, node)));
+  }
 
   const Pool* pool(std::uint16_t port, int family = 4, Protocol protocol = Protocol::tcp,
                    std::size_t service = 0) const {
@@ -48,9 +57,9 @@ struct Assembled {
 
 inline Assembled assemble_objects(const std::vector<const Objects*>& origins,
                                   const std::string& node = "n1") {
-  Assembled result;
-  result.services = assemble(origins, {node}, result.problems);
-  return result;
+  std::vector<Problem> problems;
+  Assembly said = assemble(origins, problems);
+  return {std::move(said), std::move(problems), node};
 }
 
 // Of a text without problems in its objects.

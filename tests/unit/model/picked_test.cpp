@@ -28,7 +28,7 @@ Pool pool_of(const std::string& letters) {
 
 std::string flags(const Pool& pool) {
   std::string text;
-  for (const bool flag : picked(pool)) text += flag ? '+' : '-';
+  for (const bool flag : picked(pool, {})) text += flag ? '+' : '-';
   return text;
 }
 
@@ -37,6 +37,25 @@ TEST(Picked, ReadyOnesElseTheServing) {
   EXPECT_EQ(flags(pool_of("ttn")), "++-");
   EXPECT_EQ(flags(pool_of("nn")), "--");
   EXPECT_EQ(flags(pool_of("")), "");
+}
+
+TEST(Picked, OfALocalPoolWhatIsOnThisNode) {
+  Pool pool = pool_of("rdtr");
+  for (std::size_t index = 0; index < 3; ++index) pool.endpoints[index].node = Text("n1");
+  pool.endpoints[3].node = Text("n2");
+  pool.traffic = TrafficPolicy::local;
+  const auto at = [&](const char* node) {
+    std::string text;
+    for (const bool flag : picked(pool, {Text(node), {}})) text += flag ? '+' : '-';
+    return text;
+  };
+  EXPECT_EQ(at("n1"), "+---");
+  EXPECT_EQ(at("n2"), "---+");
+  EXPECT_EQ(at("n3"), "----");
+  pool.endpoints[0].ready = pool.endpoints[1].ready = false;
+  EXPECT_EQ(at("n1"), "--+-") << "one that ends here before a ready one elsewhere";
+  pool.traffic = TrafficPolicy::cluster;
+  EXPECT_EQ(at("n1"), "---+");
 }
 
 TEST(Picked, DoubtedOnesLast) {
@@ -94,7 +113,7 @@ RC_GTEST_PROP(Picked, ADoubtAloneNeverMoreThanDoublesTheLoad, ()) {
       sum += flags[index] ? pool.endpoints[index].weight : 0;
     return sum;
   };
-  const auto with = picked(pool), without = picked(trusting);
+  const auto with = picked(pool, {}), without = picked(trusting, {});
   RC_ASSERT(2 * weight(with) >= weight(without));
   RC_ASSERT(weight(with) > 0 || weight(without) == 0);
   for (std::size_t index = 0; index < with.size(); ++index)

@@ -18,7 +18,7 @@ namespace {
 
 class World {
  public:
-  World() : catalog({{"file"}}, 0), planner(*Planner::adopt(Image{}, kRoom)) {}
+  World() : catalog({{"file"}}, 0), planner(*Planner::adopt(Image{}, kRoom, {Text(kHere), {}})) {}
 
   void change() {
     const auto before = catalog.all();
@@ -48,7 +48,7 @@ class World {
 
   void restart() {
     referee.see(op::Grace{});  // no program runs as long as a restart takes
-    auto adopted = Planner::adopt(referee.image(), kRoom);
+    auto adopted = Planner::adopt(referee.image(), kRoom, {Text(kHere), {}});
     if (!adopted) RC_FAIL(adopted.error().what);
     planner = std::move(*adopted);
   }
@@ -129,7 +129,7 @@ RC_GTEST_PROP(History, EqualsAStartFromScratch, ()) {
   World world;
   for (int steps = *rc::gen::inRange(1, 15); steps > 0; --steps) world.change();
   world.collect(100);
-  Planner fresh = *Planner::adopt(Image{}, kRoom);
+  Planner fresh = *Planner::adopt(Image{}, kRoom, {Text(kHere), {}});
   Referee scratch;
   scratch.expect({}, world.catalog.all());
   auto diff = fresh.plan({1, world.catalog.all()});
@@ -206,7 +206,7 @@ RC_GTEST_PROP(History, AnyDamageIsRefusedOrPlannedRight, ()) {
           image.frontends.begin()->second = *rc::gen::arbitrary<std::uint32_t>();
     }
   }
-  auto adopted = Planner::adopt(image, kRoom);
+  auto adopted = Planner::adopt(image, kRoom, {Text(kHere), {}});
   if (!adopted) {
     RC_ASSERT(adopted.error().code == Errc::incompatible);
     return;

@@ -29,15 +29,15 @@ std::map<std::uint32_t, std::uint32_t> slots(const SlotLayout& layout) {
 using Slots = std::map<std::uint32_t, std::uint32_t>;
 
 TEST(Layout, EqualWeightsNeedOneSlotEach) {
-  EXPECT_EQ(slots(lay_out(weighted({100, 100, 100}))), (Slots{{0, 1}, {1, 1}, {2, 1}}));
+  EXPECT_EQ(slots(lay_out(weighted({100, 100, 100}), {})), (Slots{{0, 1}, {1, 1}, {2, 1}}));
 }
 
 TEST(Layout, WeightsAreRepeatsInLowestTerms) {
-  EXPECT_EQ(slots(lay_out(weighted({100, 50, 300}))), (Slots{{0, 2}, {1, 1}, {2, 6}}));
+  EXPECT_EQ(slots(lay_out(weighted({100, 50, 300}), {})), (Slots{{0, 2}, {1, 1}, {2, 6}}));
 }
 
 TEST(Layout, WeightZeroIsListedAndNeverPicked) {
-  const SlotLayout layout = lay_out(weighted({100, 0}));
+  const SlotLayout layout = lay_out(weighted({100, 0}), {});
   EXPECT_EQ(slots(layout), (Slots{{0, 1}}));
   ASSERT_EQ(layout.members.size(), 2u);
   EXPECT_EQ(layout.infos[1] >> HF_SLOT_STATE_SHIFT, static_cast<unsigned>(HF_MEMBER_DRAINING));
@@ -47,18 +47,18 @@ TEST(Layout, TerminatingOnesServeOnlyWhenNoReadyOneIsLeft) {
   Pool pool = weighted({100, 100, 100});
   pool.endpoints[1].terminating = true;
   pool.endpoints[2].ready = pool.endpoints[2].serving = false;
-  EXPECT_EQ(slots(lay_out(pool)), (Slots{{0, 1}}));
+  EXPECT_EQ(slots(lay_out(pool, {})), (Slots{{0, 1}}));
   pool.endpoints[0].ready = pool.endpoints[0].serving = false;
-  EXPECT_EQ(slots(lay_out(pool)), (Slots{{1, 1}}));
+  EXPECT_EQ(slots(lay_out(pool, {})), (Slots{{1, 1}}));
   pool.endpoints[1].serving = false;
-  EXPECT_TRUE(slots(lay_out(pool)).empty());
-  EXPECT_EQ(lay_out(pool).members.size(), 3u) << "all are listed for the CLI";
+  EXPECT_TRUE(slots(lay_out(pool, {})).empty());
+  EXPECT_EQ(lay_out(pool, {}).members.size(), 3u) << "all are listed for the CLI";
 }
 
 TEST(Layout, WhatIsUsedLastIsListedAndMarked) {
   Pool pool = weighted({100, 100, 100});
   pool.endpoints[1].held = pool.endpoints[1].doubted = true;
-  const SlotLayout layout = lay_out(pool);
+  const SlotLayout layout = lay_out(pool, {});
   EXPECT_EQ(slots(layout), (Slots{{0, 1}, {2, 1}}));
   ASSERT_EQ(layout.members.size(), 3u);
   EXPECT_EQ(layout.members[2], 1u);
@@ -75,7 +75,7 @@ TEST(Layout, APoolWordCountsEverySlot) {
   Pool pool;
   pool.endpoints = std::move(endpoints);
   for (const Precision precision : {Precision::fine, Precision::coarse, Precision::even}) {
-    const SlotLayout layout = lay_out(pool, precision);
+    const SlotLayout layout = lay_out(pool, {}, precision);
     EXPECT_LE(layout.selectable, HF_POOL_COUNT_MASK);
     EXPECT_EQ(slots(layout).size(), pool.endpoints.size());
   }
@@ -87,7 +87,7 @@ RC_GTEST_PROP(Layout, IsBoundedAndFair, ()) {
   const auto weights =
       *rc::gen::container<std::vector<std::uint16_t>>(rc::gen::inRange<std::uint16_t>(0, 1001));
   for (const Precision precision : {Precision::fine, Precision::coarse}) {
-    const SlotLayout layout = lay_out(weighted(weights), precision);
+    const SlotLayout layout = lay_out(weighted(weights), {}, precision);
     RC_ASSERT(layout.members.size() == layout.infos.size());
     const Slots given = slots(layout);
     std::uint64_t total = 0;

@@ -15,7 +15,12 @@ Answer answer_of(const Service& service, const Pool& pool) {
   std::vector<Endpoint> picked;
   const auto pick = [&](auto eligible) {
     std::copy_if(pool.endpoints.begin(), pool.endpoints.end(), std::back_inserter(picked),
-                 [&](const Endpoint& one) { return one.weight > 0 && eligible(one); });
+                 [&](const Endpoint& one) {
+                   const std::string& node = one.node.get();
+                   const bool far =
+                       pool.traffic == TrafficPolicy::local && !node.empty() && node != kHere;
+                   return one.weight > 0 && !far && eligible(one);
+                 });
   };
   pick([](const Endpoint& one) { return one.ready && !one.terminating; });
   if (picked.empty()) pick([](const Endpoint& one) { return one.serving && one.terminating; });

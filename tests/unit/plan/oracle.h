@@ -26,6 +26,9 @@ Answers wanted(const std::vector<CatalogChange>& services);
 // Which pool a frontend leads to, in words that are the same in every generation.
 std::map<std::string, std::string> owners(const std::vector<CatalogChange>& services);
 std::map<std::string, Answer> pools(const std::vector<CatalogChange>& services);
+// Where the clients are whose answers are foretold.
+inline const char* const kHere = "node-1";
+
 // By pool: all that can serve, "address:port", also what is picked only where others are lacking.
 std::map<std::string, std::set<std::string>> able(const std::vector<CatalogChange>& services);
 // An endpoint that no connect could reach is in it as "missing" or "retired".

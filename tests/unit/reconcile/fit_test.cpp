@@ -249,7 +249,10 @@ TEST_F(Fit, ANewLifeKnowsWhatWaits) {
 // where his service has no endpoint any more, and nothing leaks.
 class Narrow {
  public:
-  Narrow() : room(random_room()), maps(room), reconciler(maps, [this] { return catalog.all(); }) {
+  Narrow()
+      : room(random_room()),
+        maps(room),
+        reconciler(maps, [this] { return catalog.all(); }, {Text(kHere), {}}) {
     maps.watch([this](const Op& operation, const Image&) { referee.see(operation); });
     RC_ASSERT(reconciler.start().has_value());
   }

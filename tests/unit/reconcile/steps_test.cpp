@@ -7,6 +7,7 @@
 
 #include "agent/plan/words.h"
 #include "tests/unit/plan/history.h"
+#include "tests/unit/plan/oracle.h"
 #include "tests/unit/reconcile/fixture.h"
 
 namespace holdfast {
@@ -40,7 +41,7 @@ class Steps {
   void restart(std::size_t step) {
     maps.left = -1;
     reconciler.emplace(
-        maps, [this] { return catalog.all(); }, step);
+        maps, [this] { return catalog.all(); }, Vantage{Text(kHere), {}}, step);
   }
 
   Result<> begin(const Generation& generation) {

@@ -131,7 +131,8 @@ RC_GTEST_PROP(Reconciler, SurvivesRandomFaults, ()) {
   FaultyDataplane faulty(maps, *rc::gen::arbitrary<std::uint32_t>(), 0);
   std::optional<Reconciler> reconciler;
   const auto start = [&] {
-    reconciler.emplace(faulty, [&] { return catalog.all(); });
+    reconciler.emplace(
+        faulty, [&] { return catalog.all(); }, Vantage{Text(kHere), {}});
     faulty.set_percent(0);
     RC_ASSERT(reconciler->start().has_value());
   };

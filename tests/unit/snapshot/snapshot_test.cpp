@@ -21,6 +21,7 @@ bool equal(const Snapshot& a, const Snapshot& b) {
   };
   const auto sources = [&](const Snapshot::SourceMemory& one, const Snapshot::SourceMemory& other) {
     return one.name == other.name && one.way == other.way && one.cluster == other.cluster &&
+           one.memory.nodes == other.memory.nodes &&
            one.memory.services.size() == other.memory.services.size() &&
            std::equal(one.memory.services.begin(), one.memory.services.end(),
                       other.memory.services.begin(), other.memory.services.end(), entries);
@@ -75,12 +76,16 @@ Pool any_pool() {
     Frontend frontend;
     for (auto& byte : frontend.address.bytes) byte = any<std::uint8_t>();
     frontend.port = any<std::uint16_t>();
-    frontend.kind = static_cast<FrontendKind>(*rc::gen::inRange(0, 4));
-    frontend.host_scope = any<bool>();
+    frontend.kind = *rc::gen::element(FrontendKind::cluster_ip, FrontendKind::external_ip,
+                                      FrontendKind::load_balancer);
     pool.frontends.push_back(frontend);
   }
+  std::sort(pool.frontends.begin(), pool.frontends.end());
+  pool.node_port = *rc::gen::element<std::uint16_t>(0, 0, 30080);
+  pool.traffic = *rc::gen::element(TrafficPolicy::cluster, TrafficPolicy::local);
   for (int left = *rc::gen::inRange(0, 4); left > 0; --left)
     pool.endpoints.push_back(any_endpoint());
+  std::sort(pool.endpoints.begin(), pool.endpoints.end(), before_in_order);
   return pool;
 }
 
@@ -95,6 +100,13 @@ GuardMemory::Entry any_entry() {
   return {std::make_shared<const Service>(std::move(service)), any<bool>(), any<bool>()};
 }
 
+Node any_node() {
+  Node node{any_text(), any_text(), Text(any_text()), {}};
+  for (int left = *rc::gen::inRange(0, 3); left > 0; --left)
+    node.addresses.push_back(any_endpoint().address);
+  return node;
+}
+
 Snapshot any_snapshot() {
   Snapshot snapshot;
   snapshot.generation = any<std::uint64_t>();
@@ -105,6 +117,10 @@ Snapshot any_snapshot() {
     snapshot.sources.push_back({any_text(), {}, any_text(), any_text()});
     for (int entries = *rc::gen::inRange(0, 4); entries > 0; --entries)
       snapshot.sources.back().memory.services.push_back(any_entry());
+    for (int nodes = *rc::gen::inRange(0, 3); nodes > 0; --nodes) {
+      Node node = any_node();
+      snapshot.sources.back().memory.nodes[node.name] = node;
+    }
   }
   for (int left = *rc::gen::inRange(0, 3); left > 0; --left)
     snapshot.tombstones.push_back({{any_text(), any_text()}, any_text()});
@@ -141,8 +157,10 @@ TEST(Snapshot, ComesBackWhole) {
 }
 
 TEST(Snapshot, TheTrafficPolicyOfEachPoolComesBack) {
-  Pool local = build::pool({"10.96.0.1"}, {});
+  Pool local =
+      build::pool({"10.96.0.1"}, {build::endpoint("10.1.0.1"), build::endpoint("10.1.0.2")});
   local.traffic = TrafficPolicy::local;
+  local.endpoints[0].node = Text("node-2");
   Pool all = build::pool({"203.0.113.7"}, {build::endpoint("10.1.0.1")});
   all.frontends[0].kind = FrontendKind::external_ip;
   Snapshot snapshot = real();
@@ -240,7 +258,7 @@ TEST(Snapshot, AnotherFormatIsSaidToBeIncompatibleAndNotDamaged) {
   const auto decoded = decode(sealed(other));
   ASSERT_FALSE(decoded);
   EXPECT_EQ(decoded.error().code, Errc::incompatible);
-  EXPECT_NE(decoded.error().what.find("format 9.1, this version reads 1 to 3"), std::string::npos)
+  EXPECT_NE(decoded.error().what.find("format 9.2, this version reads 1 to 3"), std::string::npos)
       << decoded.error().what;
 }
 

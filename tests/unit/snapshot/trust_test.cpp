@@ -183,7 +183,7 @@ TEST_F(Trusted, TheListTellsOfEachAndChangesNothing) {
   ASSERT_THAT(*list, SizeIs(3));
   EXPECT_EQ((*list)[0].name, name(3));
   EXPECT_EQ((*list)[0].trust, Trust::good);
-  EXPECT_EQ((*list)[0].format.to_string(), "3.1");
+  EXPECT_EQ((*list)[0].format.to_string(), "3.2");
   EXPECT_EQ((*list)[1].trust, Trust::foreign);
   EXPECT_TRUE((*list)[1].snapshot);
   EXPECT_EQ((*list)[2].trust, Trust::damaged);

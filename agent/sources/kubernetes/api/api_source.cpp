@@ -40,7 +40,7 @@ struct KubernetesSource::Core : std::enable_shared_from_this<Core> {
         node_name(std::move(node)),
         prepare(std::move(prepare_socket)),
         access(origin_of(config), config.servers),
-        store(name, {node_name}) {}
+        store(name) {}
 
   void start(Sink to);
   void flush(TimePoint received);
@@ -143,8 +143,9 @@ void KubernetesSource::doubt(bool held) {
   if (core_->comparer) core_->comparer->doubt(held);
 }
 
-void KubernetesSource::remember(const std::vector<ServicePtr>& services) {
-  core_->store.remember(services);
+void KubernetesSource::remember(const std::vector<ServicePtr>& services,
+                                const std::map<std::string, Node>& nodes) {
+  core_->store.remember(services, nodes);
 }
 
 std::string KubernetesSource::memory() const {

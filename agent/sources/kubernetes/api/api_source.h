@@ -25,7 +25,8 @@ class KubernetesSource : public Source {
   void stop() override;
   SourceStatus status() const override;
   void doubt(bool held) override;
-  void remember(const std::vector<ServicePtr>& services) override;
+  void remember(const std::vector<ServicePtr>& services,
+                const std::map<std::string, Node>& nodes) override;
   std::string memory() const override;
   void restore(const std::string& memory) override;
   Result<> confirm() override;

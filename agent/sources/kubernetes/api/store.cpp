@@ -25,8 +25,7 @@ std::string trigger_time(const Value& object) {
 
 }  // namespace
 
-Store::Store(std::string source, NodeContext node)
-    : source_(std::move(source)), assembler_(std::move(node), &last_known_) {}
+Store::Store(std::string source) : source_(std::move(source)), assembler_(&last_known_) {}
 
 const Version* Store::known(Kind kind, const ServiceKey& name) const {
   const auto found = state(kind).objects.find(name);
@@ -128,8 +127,9 @@ void Store::remove(Kind kind, const ServiceKey& name) {
       return assembler_.remove_service(name);
     case Kind::slice:
       return assembler_.remove_slice(name);
-    case Kind::node:
-      return assembler_.remove_node(name.name);
+    case Kind::node:  // the end of a node is seen, or there is none
+      if (basis_ == Basis::event) assembler_.remove_node(name.name);
+      return;
   }
 }
 
@@ -293,13 +293,14 @@ std::optional<SourceUpdate> Store::take() {
   }
   explanations_.clear();
   basis_ = Basis::event;
+  update.nodes = assembler_.take_nodes();
   update.claims = std::exchange(claims_, {});
   update.list = std::exchange(counted_, false);
   const bool first = !std::exchange(ever_taken_, true);
   if (first) last_known_.forget_unused();
   const bool problems = std::exchange(problems_changed_, false);
-  if (!first && !problems && update.changes.empty() && update.claims.empty() && !update.list)
-    return std::nullopt;
+  const bool silent = update.changes.empty() && update.claims.empty() && update.nodes.empty();
+  if (!first && !problems && silent && !update.list) return std::nullopt;
   update.source = source_;
   update.revision = std::to_string(++revision_);
   update.complete = true;

@@ -19,9 +19,12 @@ namespace holdfast::kubernetes {
 
 class Store {
  public:
-  Store(std::string source, NodeContext node);
+  explicit Store(std::string source);
   // Before anything else: what was said in an earlier life, for objects that cannot be read now.
-  void remember(const std::vector<ServicePtr>& services) { last_known_.remember(services); }
+  void remember(const std::vector<ServicePtr>& services,
+                const std::map<std::string, Node>& nodes = {}) {
+    last_known_.remember(services, nodes);
+  }
 
   // An added, modified or deleted object. One that is not newer than what is known changes nothing.
   void apply(Kind kind, const Event& event);

@@ -34,7 +34,7 @@ class Known {
     for (const ServiceChange& change : update->changes) services[change.key] = change.now;
   }
 
-  Store store{"kube", {"node-0"}};
+  Store store{"kube"};
   std::map<ServiceKey, ServicePtr> services;
 
  private:

@@ -126,7 +126,7 @@ class ReflectorTest : public testing::Test {
   fs::path directory_;
   FakeApi api_;
   asio::io_context loop_;
-  Store store_{"kube", {"n1"}};
+  Store store_{"kube"};
   std::optional<Access> access_;
   std::optional<Reflector> reflector_;
   std::optional<Comparer> comparer_;

@@ -37,11 +37,11 @@ class StoreTest : public testing::Test {
     return update && !update->changes.empty() ? update->changes[0] : ServiceChange{};
   }
 
-  Store store{"kube", {"n1"}};
+  Store store{"kube"};
 };
 
 TEST_F(StoreTest, NothingIsSaidBeforeEveryKindHasBeenListedWhole) {
-  Store fresh("kube", {"n1"});
+  Store fresh("kube");
   fresh.begin_list(Kind::service);
   fresh.list(Kind::service, value_of(service_json("song", 1)));
   EXPECT_FALSE(fresh.take());
@@ -265,7 +265,7 @@ TEST_F(StoreTest, OneUnreadableFieldRemovesNothingAndIsToldAtOnce) {
       {Kind::slice, replaced(slice_text, "\"port\":8080", "\"port\":0")},
       {Kind::slice, replaced(slice_text, "\"ready\":true", "\"ready\":\"maybe\"")}};
   for (const auto& [kind, text] : bad) {
-    Store fresh("kube", {"n1"});
+    Store fresh("kube");
     const std::string image = service_json("image", 12, "10.96.0.11");
     list_all(fresh, {service_json("song", 10), image},
              {slice_json("song-1", "song", 11, {{"10.0.0.1"}, {"10.0.0.2"}})}, "100");
@@ -290,13 +290,13 @@ TEST_F(StoreTest, OneUnreadableFieldRemovesNothingAndIsToldAtOnce) {
 }
 
 TEST_F(StoreTest, OneUnreadableFieldRemovesNothingOverARestart) {
-  Store before("kube", {"n1"});
+  Store before("kube");
   list_all(before, {service_json("song", 10)},
            {slice_json("song-1", "song", 11, {{"10.0.0.1"}, {"10.0.0.2"}})}, "100");
   const ServicePtr said = before.take()->changes.at(0).now;
   const std::string service = service_json("song", 101);
   const std::string slice_text = slice_json("song-1", "song", 102, {{"10.0.0.1"}});
-  Store fresh("kube", {"n1"});
+  Store fresh("kube");
   fresh.remember({said});
   list_all(fresh, {replaced(service, "\"port\":80", "\"port\":0")},
            {replaced(slice_text, "\"port\":8080", "\"port\":0"),
@@ -312,6 +312,37 @@ TEST_F(StoreTest, OneUnreadableFieldRemovesNothingOverARestart) {
   fresh.apply(Kind::slice, event_of("DELETED", slice_json("song-2", "song", 104, {})));
   EXPECT_THAT(endpoints(fresh.take()->changes.at(0).now),
               ElementsAre("10.0.0.1:8080", "10.0.0.2:8080"));
+}
+
+std::string node_json(const std::string& name, int version, const std::string& zone = "z1") {
+  return fmt::format(
+      R"({{"kind":"Node","apiVersion":"v1","metadata":{{"name":"{}","resourceVersion":"{}",)"
+      R"("labels":{{"topology.kubernetes.io/zone":"{}"}}}},"status":{{"addresses":[)"
+      R"({{"type":"InternalIP","address":"192.0.2.1"}}]}}}})",
+      name, version, zone);
+}
+
+TEST_F(StoreTest, NodesAreSaidAndAnAbsenceFromAListSaysNothingOfThem) {
+  store.apply(Kind::node, event_of("ADDED", node_json("n1", 101)));
+  const auto added = store.take();
+  ASSERT_TRUE(added && added->nodes.size() == 1);
+  EXPECT_EQ(added->nodes[0].now->addresses.at(0).to_string(), "192.0.2.1");
+  store.apply(Kind::node, event_of("MODIFIED", node_json("n1", 102)));
+  EXPECT_FALSE(store.take()) << "a heartbeat";
+  store.apply(Kind::node, event_of("MODIFIED", node_json("n1", 103, "z2")));
+  const auto moved = store.take();
+  ASSERT_TRUE(moved && moved->nodes.size() == 1) << "a zone is news";
+  EXPECT_EQ(moved->nodes[0].now->zone, "z2");
+  store.begin_list(Kind::node);
+  store.end_list(Kind::node, Version::parse("200"), false);
+  const auto listed = store.take();
+  EXPECT_TRUE(!listed || listed->nodes.empty()) << "a false empty";
+  store.apply(Kind::node, event_of("ADDED", node_json("n1", 201, "z2")));
+  store.take();
+  store.apply(Kind::node, event_of("DELETED", node_json("n1", 202, "z2")));
+  const auto gone = store.take();
+  ASSERT_TRUE(gone && gone->nodes.size() == 1);
+  EXPECT_FALSE(gone->nodes[0].now);
 }
 
 TEST_F(StoreTest, TheWayToTheApiIsLearnedFromItsOwnService) {

@@ -32,11 +32,18 @@ def record(row, inside):
     return struct.pack("<I", len(body)) + body
 
 
+def elements_of(row):
+    count, stride = row.number("I"), row.number("H")
+    return stride, [row.take(stride) for _ in range(count)]
+
+
+def longer_array(stride, elements):
+    return struct.pack("<IH", len(elements), stride + len(EXTRA)) + b"".join(one + EXTRA for one in elements)
+
+
 def array(row):
     """Count and stride, then elements of that size: each gets longer."""
-    count, stride = row.number("I"), row.number("H")
-    elements = b"".join(row.take(stride) + EXTRA for _ in range(count))
-    return struct.pack("<IH", count, stride + len(EXTRA)) + elements
+    return longer_array(*elements_of(row))
 
 
 def records(row, inside):
@@ -45,7 +52,13 @@ def records(row, inside):
 
 
 def pool(row):
-    return row.take(4 + 2 + 1 + 1) + array(row) + array(row)
+    """With what 3.2 added: traffic, node port, endpoints of other nodes."""
+    begin = row.take(4 + 2 + 1 + 1)
+    stride, frontends = elements_of(row)
+    node_ports = [struct.unpack_from("<H", one, 16)[0] for one in frontends if one[18] == 1]
+    endpoint_stride, endpoints = elements_of(row)
+    return (begin + longer_array(stride, frontends) + longer_array(endpoint_stride, endpoints) +
+            struct.pack("<BH", 0, *(node_ports or [0])) + longer_array(endpoint_stride, []))
 
 
 def entry(row):
@@ -53,7 +66,8 @@ def entry(row):
 
 
 def source(row):
-    return row.take(4 + 4 + 4) + records(row, entry)
+    """With what 3.2 added: nodes."""
+    return row.take(4 + 4 + 4) + records(row, entry) + struct.pack("<I", 0)
 
 
 def longer(number, body):
