@@ -29,7 +29,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
                  [this] { return pipeline_.snapshot(); }),
       // A socket that cannot be marked is probed all the same: endpoints are no frontends.
       prober_(
-          loop, config_.guard.probe,
+          loop, config_.probe,
           [this](int fd) {
             if (Hooks* const hooks = pipeline_.serving().hooks()) (void)hooks->bypass(fd);
             return true;
@@ -38,7 +38,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
       pipeline_(timers_, prober_,
                 {config_.node_name,
                  {config_.capacity_services, config_.capacity_endpoints},
-                 config_.guard.probe.enabled,
+                 config_.probe.enabled,
                  config_.node_zone},
                 surroundings()),
       routes_(pipeline_, timers_, [this]() -> const SnapshotFacts& { return snapshots_.facts(); }),

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 
 namespace holdfast {
 

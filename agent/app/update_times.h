@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/app/timers.h"
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 #include "agent/telemetry/metrics.h"
 
 namespace holdfast {

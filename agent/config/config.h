@@ -4,7 +4,6 @@
 // file:line:column. Nothing here touches the system beyond reading the file.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -12,24 +11,16 @@
 #include <vector>
 
 #include "agent/base/result.h"
-#include "agent/guard/guard.h"
-#include "agent/sources/update.h"
+#include "agent/guard/settings.h"
+#include "agent/health/settings.h"
+#include "agent/model/update.h"
+#include "agent/sources/file/settings.h"
+#include "agent/sources/kubernetes/settings.h"
 
 namespace holdfast {
 
-struct FileSourceConfig {
-  std::string path;  // a file, or a directory of *.yaml, *.yml, *.json
-};
-
-struct KubernetesSourceConfig {
-  std::string kubeconfig;            // a file; "": the service account of the pod we run in
-  std::vector<std::string> servers;  // URLs in order, instead of the ones found there
-  // No event and no bookmark for so long: the watch is dead. The API sends a bookmark a minute.
-  std::chrono::seconds silence{120};
-  std::chrono::seconds compare_interval{600};  // the compare against lost events, jittered
-};
-
-// One alternative per kind of source; adding a kind is a struct here and a row in parse.cpp.
+// One alternative per kind of source; adding a kind is a struct in its folder, a
+// name here, and a row in parse.cpp.
 using SourceKindConfig = std::variant<FileSourceConfig, KubernetesSourceConfig>;
 
 struct SourceConfig {
@@ -49,6 +40,7 @@ struct Config {
   std::string admin_socket = "/run/holdfast/admin.sock";
   std::string admin_listen = "127.0.0.1:9464";  // "": none
   GuardSettings guard;
+  ProbeSettings probe;
   std::vector<SourceConfig> sources;  // in order of precedence
 };
 

@@ -51,7 +51,7 @@ void load_probe(Loader& loader, const Value& value, ProbeSettings& probe) {
   }
 }
 
-void load_guard(Loader& loader, const Value& value, GuardSettings& guard) {
+void load_guard(Loader& loader, const Value& value, GuardSettings& guard, ProbeSettings& probe) {
   constexpr std::int64_t kMost = 1 << 20;
   loader.section(value, "guard",
                  {{"enabled", loader.boolean(guard.enabled)},
@@ -67,7 +67,7 @@ void load_guard(Loader& loader, const Value& value, GuardSettings& guard) {
                   {"hold_services_least", loader.number(guard.hold_services_least, 1, kMost)},
                   {"hold_window_seconds", loader.duration(guard.hold_window, 1, 3600)},
                   {"refused_seconds", loader.duration(guard.refused_for, 1, 86400)},
-                  {"probe", [&](const Value& v) { load_probe(loader, v, guard.probe); }}});
+                  {"probe", [&](const Value& v) { load_probe(loader, v, probe); }}});
 }
 
 void load_all(Loader& loader, const Value& root, Config& config) {
@@ -100,7 +100,7 @@ void load_all(Loader& loader, const Value& root, Config& config) {
               {{"socket", loader.path(config.admin_socket)},
                {"listen", [&](const Value& l) { check_listen(loader, l, config.admin_listen); }}});
         }},
-       {"guard", [&](const Value& v) { load_guard(loader, v, config.guard); }},
+       {"guard", [&](const Value& v) { load_guard(loader, v, config.guard, config.probe); }},
        {"sources", [&](const Value& v) {
           if (v.type != Value::Type::sequence) {
             loader.problem(v, "sources must be a list");

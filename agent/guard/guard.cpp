@@ -17,20 +17,6 @@ std::string hold_id(const std::string& source, const ServiceKey& key) {
   return fmt::format("{:08x}", static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size())));
 }
 
-std::string_view to_string(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::alive:
-      return "alive";
-    case Verdict::silent:
-      return "silent";
-    case Verdict::dead:
-      return "dead";
-    case Verdict::unknown:
-      break;
-  }
-  return "unknown";
-}
-
 Guard::Guard(std::string source, GuardSettings settings, Vantage vantage)
     : state_(std::make_unique<State>()) {
   state_->source = std::move(source);

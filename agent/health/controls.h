@@ -15,7 +15,7 @@
 #include <tuple>
 #include <vector>
 
-#include "agent/guard/guard.h"
+#include "agent/model/evidence.h"
 
 namespace holdfast {
 

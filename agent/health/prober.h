@@ -16,6 +16,7 @@
 
 #include "agent/health/probes.h"
 #include "agent/health/schedule.h"
+#include "agent/health/settings.h"
 
 namespace holdfast {
 

@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "agent/guard/guard.h"
 #include "agent/health/controls.h"
+#include "agent/model/evidence.h"
 
 namespace holdfast {
 

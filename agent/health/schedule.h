@@ -13,8 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/guard/guard.h"
 #include "agent/health/controls.h"
+#include "agent/health/settings.h"
+#include "agent/model/evidence.h"
 
 namespace holdfast {
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/guard/guard.h"
+#include "agent/model/evidence.h"
 #include "holdfast/abi/endpoint.h"
 
 namespace holdfast {

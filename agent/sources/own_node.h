@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 
 namespace holdfast {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 
 namespace holdfast {
 

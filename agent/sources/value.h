@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 
 namespace holdfast {
 

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "agent/model/service.h"
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 
 namespace holdfast::fuzz {
 

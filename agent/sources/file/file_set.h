@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/model/update.h"
 #include "agent/sources/allowance.h"
 #include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/last_known.h"
 #include "agent/sources/kubernetes/objects.h"
-#include "agent/sources/update.h"
 
 namespace holdfast {
 

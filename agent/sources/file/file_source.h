@@ -15,8 +15,8 @@
 #include <string>
 #include <thread>
 
-#include "agent/config/config.h"
 #include "agent/sources/file/file_set.h"
+#include "agent/sources/file/settings.h"
 #include "agent/sources/source.h"
 
 namespace holdfast {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/model/update.h"
 #include "agent/sources/allowance.h"
 #include "agent/sources/kubernetes/objects.h"
-#include "agent/sources/update.h"
 
 namespace holdfast {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/model/service.h"
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 #include "agent/sources/value.h"
 
 namespace holdfast::kubernetes {

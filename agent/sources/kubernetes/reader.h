@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/update.h"
 #include "agent/sources/kubernetes/objects.h"
-#include "agent/sources/update.h"
 #include "agent/sources/value.h"
 
 namespace holdfast::kubernetes {

@@ -86,12 +86,12 @@ sources:
   EXPECT_EQ(config.guard.hold_services_least, 14u);
   EXPECT_EQ(config.guard.hold_window, std::chrono::seconds(15));
   EXPECT_EQ(config.guard.refused_for, std::chrono::seconds(21));
-  EXPECT_FALSE(config.guard.probe.enabled);
-  EXPECT_EQ(config.guard.probe.per_second, 16u);
-  EXPECT_EQ(config.guard.probe.in_flight, 17u);
-  EXPECT_EQ(config.guard.probe.timeout, std::chrono::milliseconds(18));
-  EXPECT_EQ(config.guard.probe.interval, std::chrono::seconds(19));
-  EXPECT_EQ(config.guard.probe.longest_interval, std::chrono::seconds(20));
+  EXPECT_FALSE(config.probe.enabled);
+  EXPECT_EQ(config.probe.per_second, 16u);
+  EXPECT_EQ(config.probe.in_flight, 17u);
+  EXPECT_EQ(config.probe.timeout, std::chrono::milliseconds(18));
+  EXPECT_EQ(config.probe.interval, std::chrono::seconds(19));
+  EXPECT_EQ(config.probe.longest_interval, std::chrono::seconds(20));
   ASSERT_EQ(config.sources.size(), 2u);
   EXPECT_EQ(config.sources[0].name, "first");
   EXPECT_FALSE(config.sources[0].fallback);

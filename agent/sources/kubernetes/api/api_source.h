@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "agent/config/config.h"
 #include "agent/net/http_stream.h"
+#include "agent/sources/kubernetes/settings.h"
 #include "agent/sources/source.h"
 
 namespace holdfast {

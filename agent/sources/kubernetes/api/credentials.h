@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/model/update.h"
 #include "agent/net/http_stream.h"
-#include "agent/sources/update.h"
 
 namespace holdfast::kubernetes {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/update.h"
 #include "agent/net/http_stream.h"
-#include "agent/sources/update.h"
 
 namespace holdfast::kubernetes {
 

@@ -11,9 +11,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "agent/model/update.h"
 #include "agent/sources/kubernetes/api/wire.h"
 #include "agent/sources/kubernetes/assembler.h"
-#include "agent/sources/update.h"
 
 namespace holdfast::kubernetes {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/sources/update.h"
+#include "agent/model/update.h"
 
 #include <algorithm>
 

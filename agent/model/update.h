@@ -2,7 +2,6 @@
 // What a source tells the guard: not only what is there, but how it knows.
 #pragma once
 
-#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -12,12 +11,10 @@
 #include <vector>
 
 #include "agent/model/service.h"
+#include "agent/model/time.h"
 #include "agent/model/vantage.h"
 
 namespace holdfast {
-
-// Monotonic time handed in by the caller: no stage but the two ends has a clock of its own.
-using TimePoint = std::chrono::steady_clock::time_point;
 
 // Something wrong with one object or one file; the rest of the input goes on.
 struct Problem {
