@@ -59,8 +59,8 @@ struct Planner::State {
   std::unordered_map<std::uint32_t, hf_endpoint_stats> resting;  // stats of ids given back
   std::vector<std::uint32_t> early;  // retired by the last collection with connections in flight
   Early counted;                     // of it
-  std::set<std::uint32_t> drained;  // when lingering() was last called
-  std::uint32_t turn = 0;                     // the last that it named
+  std::set<std::uint32_t> drained;   // when lingering() was last called
+  std::uint32_t turn = 0;            // the last that it named
   // In the maps, of no known service: removed by the next plan. Until then their ids are taken.
   std::vector<hf_frontend_key> stray_frontends;
   std::vector<PoolRecord> stray_pools;
