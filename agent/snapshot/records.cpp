@@ -123,13 +123,28 @@ void put_array(Writer& writer, std::uint16_t stride, const std::vector<Element>&
   for (const Element& element : elements) put(writer, element);
 }
 
+// What the source said, and those of the node port beside it: a reader takes these out again, and
+// nothing that was said may go with them.
+std::vector<Frontend> all_frontends(const Pool& said, const Pool& seen) {
+  std::vector<Frontend> all = said.frontends;
+  for (const Frontend& one : seen.frontends) {
+    const bool known = std::any_of(all.begin(), all.end(), [&](const Frontend& other) {
+      return other.address == one.address && other.port == one.port &&
+             other.host_scope == one.host_scope;
+    });
+    if (one.kind == FrontendKind::node_port && !known) all.push_back(one);
+  }
+  if (all.size() != said.frontends.size()) std::sort(all.begin(), all.end());
+  return all;
+}
+
 // `seen`: with the frontends of its node port.
 void put(Writer& writer, const Pool& pool, const Pool& seen, const Vantage& vantage) {
   writer.text(pool.port_name);
   writer.number(pool.service_port);
   writer.number(static_cast<std::uint8_t>(pool.protocol));
   writer.number(pool.family);
-  put_array(writer, kFrontendBytes, seen.frontends);
+  put_array(writer, kFrontendBytes, all_frontends(pool, seen));
   std::vector<Endpoint> near, far;
   for (const Endpoint& one : pool.endpoints)
     (is_near(pool, one, vantage) ? near : far).push_back(one);
@@ -151,6 +166,12 @@ bool known_protocol(std::uint8_t value) {
   return protocol == Protocol::tcp || protocol == Protocol::udp || protocol == Protocol::sctp;
 }
 
+// As we write them they are in order, each array for itself; the file may be anybody's.
+void sort(std::vector<Endpoint>& endpoints) {
+  if (!std::is_sorted(endpoints.begin(), endpoints.end(), before_in_order))
+    std::stable_sort(endpoints.begin(), endpoints.end(), before_in_order);
+}
+
 Pool get_pool(Reader& reader, const Dialect& dialect) {
   Pool pool;
   pool.port_name = reader.text();
@@ -162,6 +183,7 @@ Pool get_pool(Reader& reader, const Dialect& dialect) {
   reader.require(pool.family == 4 || pool.family == 6);
   array(reader, dialect, kFrontendBytes, pool.frontends, get_frontend);
   array(reader, dialect, kEndpointBytes, pool.endpoints, get_endpoint);
+  sort(pool.endpoints);
   if (!dialect.placed) return pool;
   std::erase_if(pool.frontends,
                 [](const Frontend& one) { return one.kind == FrontendKind::node_port; });
@@ -173,7 +195,7 @@ Pool get_pool(Reader& reader, const Dialect& dialect) {
   array(reader, dialect, kEndpointBytes, far, get_endpoint);
   if (far.empty()) return pool;
   pool.endpoints.insert(pool.endpoints.end(), far.begin(), far.end());
-  std::sort(pool.endpoints.begin(), pool.endpoints.end(), before_in_order);
+  sort(pool.endpoints);
   return pool;
 }
 
