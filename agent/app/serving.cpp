@@ -71,10 +71,8 @@ Result<> Serving::open(const Room& needed) {
 void Serving::follow(const Generation& generation) {
   if (!reconciler_) return;
   changing_ += generation.changes.size();
-  const TimePoint began = timers_.now();
-  const auto applied = reconciler_->begin(generation);
-  times_.applied(timers_.now() - began);
-  go_on(applied);
+  if (!began_) began_ = timers_.now();
+  go_on(reconciler_->begin(generation));
 }
 
 // With everything else in between, so that a large generation holds up nothing.
@@ -95,6 +93,7 @@ void Serving::go_on(const Result<>& applied) {
 void Serving::report_applied(const Result<>& applied) {
   const ReconcileStatus now = reconciler_->status();
   const std::size_t changed = std::exchange(changing_, 0);
+  if (began_) times_.applied(timers_.now() - *std::exchange(began_, std::nullopt));
   if (changed >= kMany) give_back_memory();
   if (applied) {
     retry_delay_ = kFirstRetry;
@@ -153,9 +152,8 @@ void Serving::retry() {
     retry_delay_ = kFirstRetry;
     log::info(fmt::format("generation {} applied", reconciler_->status().applied_generation));
     surroundings_.keep();
+    tidy();
     attach();
-    report_unfit();
-    collect_later();
     return;
   }
   retry_delay_ = std::min<std::chrono::milliseconds>(2 * retry_delay_, kLongestRetry);
@@ -205,6 +203,18 @@ ReconcileStatus Serving::status() const {
 
 Usage Serving::usage() const {
   return reconciler_ ? reconciler_->usage() : Usage{};
+}
+
+std::vector<MapStatus> Serving::map_status() const {
+  if (!is_open()) return {};
+  const Usage used = usage();
+  const Capacity room = opened_.maps->capacity();
+  return {{"frontends", used.frontends, room.frontends},
+          {"service_names", used.services, room.services},
+          {"pools", used.pools, room.pools},
+          {"slots", used.slots, room.slots},
+          {"endpoints", used.endpoints, room.endpoints},
+          {"strings", used.strings, room.strings}};
 }
 
 // One timer for all that drains, not set anew by each change: constant change would put it off for

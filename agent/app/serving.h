@@ -74,6 +74,7 @@ class Serving {
   std::vector<std::string> pending() const;  // why it is not ready; {}: it is
   ReconcileStatus status() const;
   Usage usage() const;
+  std::vector<MapStatus> map_status() const;  // of each whose room may run out
   Result<std::vector<Difference>> differences() { return reconciler_->differences(); }
   Dataplane* maps() const { return opened_.maps.get(); }  // nullptr: not open
   Hooks* hooks() const { return opened_.hooks.get(); }    // likewise
@@ -109,6 +110,7 @@ class Serving {
   bool collecting_ = false;        // likewise
   bool waiting_for_room_ = false;  // likewise
   std::chrono::milliseconds retry_delay_{500}, unfit_delay_{1000};
+  std::optional<TimePoint> began_;    // the generations in hand
   std::size_t changing_ = 0;          // services of the generations in hand
   std::set<ServiceKey> known_unfit_;  // already logged, as what follows
   std::uint64_t known_forced_ = 0, known_growths_ = 0;

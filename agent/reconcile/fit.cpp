@@ -35,7 +35,7 @@ Result<> Reconciler::fit(Generation generation) {
     if (auto applied = perform(std::move(fitted.diff)); !applied) return applied;
     generation = what_is_left(generation, unfit);
     if (generation.changes.empty()) break;
-    const auto collected = collect(fitted.retire, {}, ~std::size_t{0});
+    const auto collected = collect(fitted.retire, {}, kAll);
     if (replan_) return tl::unexpected(collected.error());
     const bool room = fitted.released || (collected && *collected);
     if (!room && !(bridge && fitted.bridged)) break;

@@ -10,7 +10,6 @@ namespace holdfast {
 namespace {
 
 constexpr std::size_t kLookedAt = 8192;  // draining endpoints in one step
-constexpr std::size_t kAll = ~std::size_t{0};
 
 bool below(const Usage& now, const Usage& then) {
   return now.frontends < then.frontends || now.services < then.services || now.pools < then.pools ||
@@ -121,10 +120,14 @@ Result<> Reconciler::begin(const Generation& generation) {
   if (pending() && (replan_ || !status_.last_error.empty())) return retry();
   for (const CatalogChange& change : generation.changes) unfit_.erase(change.key);
   backlog_.add(generation);
-  return backlog_.large() ? Result<>{} : step();
+  return backlog_.large() ? Result<>{} : apply_piece();
 }
 
 Result<> Reconciler::step() {
+  return unfinished() ? apply_piece() : Result<>{};
+}
+
+Result<> Reconciler::apply_piece() {
   if (auto carried = carry_out(backlog_.next(*planner_)); !carried) {
     backlog_.clear();
     return carried;
@@ -242,7 +245,7 @@ Result<> Reconciler::recount() {
 }
 
 bool Reconciler::collecting() const {
-  return planner_->collecting();
+  return !pending() && planner_->collecting();
 }
 
 bool Reconciler::draining() const {

@@ -71,7 +71,7 @@ class Reconciler {
   // Drops what `source` left in the maps and does not list any more (rule 9): begins to.
   Result<> prune(const std::string& source);
   // Retires endpoints whose connections have ended: a few thousand are looked at; while
-  // collecting() there are more.
+  // collecting() there are more. Not while anything is pending().
   Result<> collect();
   bool collecting() const;
   bool draining() const;
@@ -96,6 +96,7 @@ class Reconciler {
   Usage usage() const;
 
  private:
+  Result<> apply_piece();
   Result<> carry_out(const Generation& generation);
   Result<Diff> plan(const Generation& generation);
   Result<> grow();
@@ -104,7 +105,8 @@ class Reconciler {
   void done(const Generation& generation);
   Result<> perform(Diff diff);
   Result<Image> readopt();
-  // Whether an id became free.
+  static constexpr std::size_t kAll = ~std::size_t{0};
+  // Looks at `most` of those that drain. Whether an id became free.
   Result<bool> collect(std::size_t least, const std::set<std::uint32_t>& closed, std::size_t most);
 
   Dataplane& dataplane_;

@@ -164,6 +164,42 @@ TEST_F(StepsTest, OfAServiceTheNewestWordIsApplied) {
   EXPECT_EQ(world.reconciler->usage().endpoints, 2u);  // 10.1.0.3 was never there
 }
 
+// A timer of the loop may still be set when another generation has taken all that was left.
+TEST_F(StepsTest, AStepOfNothingDoesNothing) {
+  ASSERT_TRUE(say({named("album", "10.96.0.1", "10.1.0.1")}));
+  world.maps.left = 0;
+  EXPECT_FALSE(say({named("album", "10.96.0.1", "10.1.0.2")}));
+  EXPECT_FALSE(world.reconciler->unfinished());
+  world.maps.left = -1;
+  ASSERT_TRUE(world.step());
+  EXPECT_EQ(world.maps.image().meta.generation, 1u) << "the second one was never applied";
+  EXPECT_EQ(world.reconciler->status().applied_generation, 1u);
+}
+
+// Collecting goes on at once while there is more of it; where it may not go on it would spin.
+TEST_F(StepsTest, NothingIsCollectedWhileSomethingIsPending) {
+  constexpr std::uint32_t kMany = 9000;
+  Steps large(capacity_for(64, 2 * kMany), 5);
+  ASSERT_TRUE(large.reconciler->start());
+  std::vector<std::string> many;
+  for (std::uint32_t one = 0; one < kMany; ++one)
+    many.push_back("10.1." + std::to_string(one / 250) + "." + std::to_string(one % 250 + 1));
+  const auto begin = [&](const std::vector<std::string>& endpoints) {
+    const ServicePtr song = build::service("song", {"10.96.0.1"}, endpoints);
+    ASSERT_TRUE(large.reconciler->apply(large.catalog.apply("file", {{song->key, song, false}})));
+  };
+  large.maps.watch([](const Op&, const Image&) {});
+  begin(many);
+  begin({"10.2.0.1"});
+  ASSERT_TRUE(large.reconciler->collect());
+  EXPECT_TRUE(large.reconciler->collecting());
+  large.maps.left = 0;
+  const ServicePtr song = build::service("song", {"10.96.0.1"}, {"10.2.0.2"});
+  EXPECT_FALSE(large.reconciler->apply(large.catalog.apply("file", {{song->key, song, false}})));
+  EXPECT_TRUE(large.reconciler->pending());
+  EXPECT_FALSE(large.reconciler->collecting());
+}
+
 // What two services exchange is in one step, however many stand between them.
 TEST_F(StepsTest, AddressesMoveInOneStep) {
   std::vector<ServicePtr> services;
