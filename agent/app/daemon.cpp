@@ -10,6 +10,7 @@
 #include "agent/app/notify.h"
 #include "agent/app/sources.h"
 #include "agent/dataplane/kernel/kernel.h"
+#include "agent/dataplane/map_table.h"
 
 namespace holdfast {
 
@@ -68,16 +69,11 @@ Result<OpenedDataplane> Daemon::open_kernel(const Capacity& wanted, const Capaci
   return OpenedDataplane{kernel, kernel};
 }
 
-// As the kernel charges them: arrays by their elements; of the hash of frontends entry and bucket.
 MapsRoom Daemon::maps_room() const {
   const auto maps = pipeline_.serving().maps();
   if (!maps) return {};
   const Capacity room = maps->capacity();
-  const std::uint64_t bytes = std::uint64_t{room.frontends} * 106 +
-                              std::uint64_t{room.services} * 32 + std::uint64_t{room.pools} * 40 +
-                              std::uint64_t{room.slots} * 8 + std::uint64_t{room.endpoints} * 112 +
-                              std::uint64_t{room.strings} * 64;
-  return {room.services, room.endpoints, bytes};
+  return {room.services, room.endpoints, bytes_of(room)};
 }
 
 // Our own sockets never go through our own frontends (design.md 4.14).

@@ -107,14 +107,6 @@ void HealthWatch::set_controls() {
   probes_.set_controls(outside_);
 }
 
-std::string describe(const Reach& reach, bool v4) {
-  if (reach.state != Reach::State::fails) return "";
-  return fmt::format(
-      "this node cannot reach anything over {}: none of {} endpoints that answered before answers, "
-      "and nothing else does; no verdict of death counts meanwhile",
-      family_name(v4), reach.fallen);
-}
-
 void HealthWatch::report_reach() {
   for (const bool v4 : {true, false}) {
     const Reach before = std::exchange(reach_[v4 ? 0 : 1], probes_.reach(v4));

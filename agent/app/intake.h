@@ -43,13 +43,17 @@ class Intake {
  public:
   // Whoever goes by it. All are called on the loop.
   struct Followers {
-    std::function<void(const Generation&)> generation;           // the catalog has changed
-    std::function<void()> taking;                                // an update begins to be taken in
-    std::function<void(const SourceUpdate&, bool first)> taken;  // and has been; `first`: the first
-                                                                 // that is complete
-    std::function<void(const std::string& source)> complete;     // ... of this source
-    std::function<void()> keep;                                  // worth a snapshot
-    std::function<void()> questions;                             // suspects may have changed
+    // The catalog has changed.
+    std::function<void(const Generation&)> generation;
+    // An update begins to be taken in, and has been. `first`: the first that is complete.
+    std::function<void()> taking;
+    std::function<void(const SourceUpdate&, bool first)> taken;
+    // This source has said all it knows, for the first time in this life.
+    std::function<void(const std::string& source)> complete;
+    // There is something worth a snapshot.
+    std::function<void()> keep;
+    // Suspects may have changed.
+    std::function<void()> questions;
   };
 
   // `vantage`: of whose clients it is decided what they have of it.

@@ -176,27 +176,18 @@ void MetricsReport::network(telemetry::Page& page) const {
 void MetricsReport::maps(telemetry::Page& page) const {
   const Serving& serving = view_.pipeline.serving();
   if (!serving.is_open()) return;
-  const Usage usage = serving.usage();
-  const Capacity room = serving.maps()->capacity();
-  struct Row {
-    const char* map;
-    std::uint32_t used, capacity;
-  };
-  const Row rows[] = {{"frontends", usage.frontends, room.frontends},
-                      {"service_names", usage.services, room.services},
-                      {"pools", usage.pools, room.pools},
-                      {"slots", usage.slots, room.slots},
-                      {"endpoints", usage.endpoints, room.endpoints},
-                      {"strings", usage.strings, room.strings}};
-  for (const Row& row : rows) {
-    page.gauge("holdfast_bpf_map_entries", "Entries in use.", row.used, {{"map", row.map}});
+  const std::vector<MapStatus> rows = serving.map_status();
+  for (const MapStatus& row : rows) {
+    page.gauge("holdfast_bpf_map_entries", "Entries in use.", static_cast<double>(row.used),
+               {{"map", row.name}});
   }
-  for (const Row& row : rows) {
-    page.gauge("holdfast_bpf_map_capacity", "Entries there is room for.", row.capacity,
-               {{"map", row.map}});
+  for (const MapStatus& row : rows) {
+    page.gauge("holdfast_bpf_map_capacity", "Entries there is room for.",
+               static_cast<double>(row.capacity), {{"map", row.name}});
   }
   page.gauge("holdfast_endpoints_draining",
-             "Endpoints out of every pool that wait for their last connection.", usage.draining);
+             "Endpoints out of every pool that wait for their last connection.",
+             serving.usage().draining);
   for (const ProgramStatus& program : serving.hooks()->programs()) {
     page.gauge("holdfast_bpf_program_attached", "1 while its link is attached.", program.attached,
                {{"program", program.name}});

@@ -24,7 +24,7 @@ Pipeline::Pipeline(Timers& timers, Probes& probes, Settings settings, Surroundin
       settings_(std::move(settings)),
       surroundings_(std::move(surroundings)),
       intake_(timers, followers(), settings_.vantage()),
-      serving_(timers, settings_.room, serving_surroundings(surroundings_)),
+      serving_(timers, settings_.room, serving_surroundings()),
       health_(timers, probes, intake_, serving_, {settings_.probes, settings_.node}),
       first_words_timer_(timers.timer()) {}
 
@@ -45,13 +45,13 @@ Intake::Followers Pipeline::followers() {
           .questions = [this] { health_.look_for_suspects(); }};
 }
 
-Serving::Surroundings Pipeline::serving_surroundings(Surroundings& surroundings) {
-  return {.open = surroundings.open,
+Serving::Surroundings Pipeline::serving_surroundings() {
+  return {.open = surroundings_.open,
           .everything = [this] { return intake_.catalog().all(); },
           .may_attach = [this] { return may_attach(); },
-          .attached = surroundings.attached,
+          .attached = surroundings_.attached,
           .keep = [this] { keep(); },
-          .failed = surroundings.failed,
+          .failed = surroundings_.failed,
           .vantage = settings_.vantage()};
 }
 

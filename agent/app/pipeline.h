@@ -60,7 +60,7 @@ class Pipeline {
 
  private:
   Intake::Followers followers();
-  Serving::Surroundings serving_surroundings(Surroundings& surroundings);
+  Serving::Surroundings serving_surroundings();
   void restore(std::uint64_t number);
   void after_first_words();
   void taken(const SourceUpdate& update, bool first);

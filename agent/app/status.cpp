@@ -30,16 +30,11 @@ std::string rfc3339(system_clock::time_point time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(system_clock::to_time_t(time)));
 }
 
-array map_rows(const Usage& usage, const Capacity& capacity) {
-  const auto row = [](const char* name, std::uint32_t used, std::uint32_t room) {
-    return object{{"name", name}, {"used", used}, {"capacity", room}};
-  };
-  return {row("frontends", usage.frontends, capacity.frontends),
-          row("service_names", usage.services, capacity.services),
-          row("pools", usage.pools, capacity.pools),
-          row("slots", usage.slots, capacity.slots),
-          row("endpoints", usage.endpoints, capacity.endpoints),
-          row("strings", usage.strings, capacity.strings)};
+array map_rows(const std::vector<MapStatus>& maps) {
+  array rows;
+  for (const MapStatus& map : maps)
+    rows.push_back(object{{"name", map.name}, {"used", map.used}, {"capacity", map.capacity}});
+  return rows;
 }
 
 }  // namespace
@@ -73,7 +68,7 @@ value StatusReport::status() const {
   report["desired_generation"] = intake.begun() ? intake.catalog().number() : 0;
   report["programs"] = programs();
   report["grace"] = open ? serving.hooks()->grace() : "";
-  report["maps"] = open ? map_rows(serving.usage(), serving.maps()->capacity()) : array{};
+  report["maps"] = map_rows(serving.map_status());
   report["set"] = open ? serving.maps()->set() : 0;
   report["layout"] = HF_ABI_VERSION;
   report["unreadable"] = open ? serving.hooks()->unreadable() : "";

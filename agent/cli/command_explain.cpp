@@ -141,6 +141,7 @@ int explain(const Env& env, const Options& options) {
   object answer{
       {"frontend", nullptr}, {"service", nullptr}, {"decision", verdict}, {"reason", reason}};
   array candidates, used_last;
+  const Vantage here{Text(options.config.node_name), {}};
   for (const ServiceView& service : services_of(maps->image)) {
     for (const PoolView& pool : service.pools) {
       if (decision.pool == 0 || pool.id != decision.pool) continue;
@@ -153,7 +154,7 @@ int explain(const Env& env, const Options& options) {
         // A member's state does not tell: a held one may be listed without being picked.
         if (!detached.empty()) break;
         if (one.picked) candidates.push_back(endpoint_row(one));
-        const bool near = is_near(pool.pool, one.endpoint, {Text(options.config.node_name), {}});
+        const bool near = is_near(pool.pool, one.endpoint, here);
         if (!one.picked && one.endpoint.doubted && near) used_last.push_back(endpoint_row(one));
       }
     }

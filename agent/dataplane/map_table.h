@@ -28,9 +28,11 @@ struct MapRow {
   const char* name;
   MapKind kind;
   room::Of room;
+  std::size_t value_bytes;
 };
 
-#define HF_ROW(kind, name, key, value, elements, member) {#name, MapKind::kind, room::elements},
+#define HF_ROW(kind, name, key, value, elements, member) \
+  {#name, MapKind::kind, room::elements, sizeof(value)},
 inline constexpr MapRow kSetMaps[] = {HF_SET_MAPS(HF_ROW)};
 #undef HF_ROW
 
@@ -44,6 +46,22 @@ inline const MapRow* set_map(std::string_view name) {
 // Elements of the schema that the map has room for.
 inline std::uint32_t elements_of(const MapRow& row, const Capacity& capacity) {
   return row.room ? capacity.*row.room : 1;
+}
+
+// As the kernel charges them: an array by its values, of which slots have a line each; a hash by
+// entry and bucket (106 bytes for each frontend on x86-64, measured), which are made with it.
+inline std::uint64_t bytes_of(const Capacity& capacity) {
+  constexpr std::uint64_t kFrontend = 106;
+  std::uint64_t bytes = 0;
+  for (const MapRow& row : kSetMaps) {
+    const std::uint64_t elements = elements_of(row, capacity);
+    if (row.kind == MapKind::hash) {
+      bytes += elements * kFrontend;
+    } else {
+      bytes += elements * row.value_bytes / (row.room == room::slots ? HF_SLOTS_PER_LINE : 1);
+    }
+  }
+  return bytes;
 }
 
 // f(name, member of each of the images), for each map whose content an image holds: FrontendMap, a

@@ -20,7 +20,7 @@ namespace holdfast {
 // Of all that is held of one service of one source.
 std::string hold_id(const std::string& source, const ServiceKey& key);
 
-// Of an endpoint, in `holders`. Others may share it.
+// Of an endpoint; others may have the same.
 std::uint64_t endpoint_hash(const IpAddress& address, std::uint16_t port, Protocol protocol);
 
 // How often something was absent from a complete list.

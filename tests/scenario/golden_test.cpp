@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <cstdlib>
-#include <fstream>
 #include <sstream>
 
 #include "agent/app/routes.h"
-#include "agent/base/file.h"
+#include "agent/cli/output.h"
+#include "tests/golden.h"
 #include "tests/scenario/script.h"
 
 namespace holdfast::scenario {
@@ -18,48 +16,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// With HOLDFAST_UPDATE_GOLDEN it is written first.
-void expect_golden(const std::string& name, const std::string& text) {
-  const std::string path = HOLDFAST_SOURCE_DIR "/tests/scenario/golden/" + name;
-  if (std::getenv("HOLDFAST_UPDATE_GOLDEN")) std::ofstream(path) << text;
-  const auto expected = read_file(path, 1 << 20);
-  ASSERT_TRUE(expected) << expected.error().what;
-  EXPECT_EQ(text, *expected) << name;
-}
+const std::string kGolden = "tests/scenario/golden/";
 
-// A key a line, so that a difference is seen.
-void indent(std::ostream& out, const boost::json::value& value, const std::string& by) {
-  const bool object = value.is_object();
-  if (!object && !value.is_array()) {
-    out << boost::json::serialize(value);
-    return;
-  }
-  out << (object ? "{" : "[");
-  std::string comma;
-  const auto begin_line = [&] {
-    out << comma << "\n" << by << "  ";
-    comma = ",";
-  };
-  if (object) {
-    for (const auto& [key, one] : value.as_object()) {
-      begin_line();
-      out << boost::json::serialize(boost::json::value(key)) << ": ";
-      indent(out, one, by + "  ");
-    }
-  } else {
-    for (const auto& one : value.as_array()) {
-      begin_line();
-      indent(out, one, by + "  ");
-    }
-  }
-  if (!comma.empty()) out << "\n" << by;
-  out << (object ? "}" : "]");
-}
-
+// A value a line, so that a difference is seen.
 std::string pretty(const std::string& json) {
   std::ostringstream out;
-  indent(out, boost::json::parse(json), "");
-  return out.str() + "\n";
+  cli::print_json(out, boost::json::parse(json));
+  return out.str();
 }
 
 // Of the process and of the version they say something else each time.
@@ -100,19 +63,19 @@ class Golden : public testing::Test {
 };
 
 TEST_F(Golden, Status) {
-  expect_golden("status.json", pretty(get("/v1/status")));
+  expect_golden(kGolden + "status.json", pretty(get("/v1/status")));
 }
 
 TEST_F(Golden, Sources) {
-  expect_golden("sources.json", pretty(get("/v1/sources")));
+  expect_golden(kGolden + "sources.json", pretty(get("/v1/sources")));
 }
 
 TEST_F(Golden, Holds) {
-  expect_golden("holds.json", pretty(get("/v1/holds")));
+  expect_golden(kGolden + "holds.json", pretty(get("/v1/holds")));
 }
 
 TEST_F(Golden, Metrics) {
-  expect_golden("metrics.txt", lasting(get("/metrics")));
+  expect_golden(kGolden + "metrics.txt", lasting(get("/metrics")));
 }
 
 TEST_F(Golden, WhoIsNotLocalIsToldNoMoreThanHowWeAre) {

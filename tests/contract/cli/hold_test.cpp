@@ -7,11 +7,15 @@
 #include <boost/json/serialize.hpp>
 
 #include "agent/app/status.h"
-#include "tests/contract/cli/golden.h"
+#include "tests/golden.h"
 #include "tests/unit/cli/fixture.h"
 
 namespace holdfast::cli::test {
 namespace {
+
+std::string golden(const std::string& name) {
+  return "tests/contract/cli/golden/" + name + ".json";
+}
 
 using namespace std::chrono_literals;
 
@@ -63,13 +67,13 @@ class Holds : public testing::Test {
 };
 
 TEST_F(Holds, List) {
-  expect_golden("hold_list", host.run({"hold", "list", "-o", "json"}).out);
+  expect_golden(golden("hold_list"), host.run({"hold", "list", "-o", "json"}).out);
 }
 
 TEST_F(Holds, Show) {
   ASSERT_EQ(guard.holds().size(), 3u);
   const std::string id = guard.holds()[1].id;
-  expect_golden("hold_show", host.run({"hold", "show", id, "-o", "json"}).out);
+  expect_golden(golden("hold_show"), host.run({"hold", "show", id, "-o", "json"}).out);
 }
 
 }  // namespace

@@ -3,12 +3,16 @@
 // program with HOLDFAST_UPDATE_GOLDEN=1 and read the difference.
 #include <gtest/gtest.h>
 
-#include "tests/contract/cli/golden.h"
+#include "tests/golden.h"
 #include "tests/unit/cli/fixture.h"
 #include "tests/unit/cli/state.h"
 
 namespace holdfast::cli::test {
 namespace {
+
+std::string golden(const std::string& name) {
+  return "tests/contract/cli/golden/" + name + ".json";
+}
 
 struct Case {
   const char* golden;
@@ -30,7 +34,7 @@ TEST_P(Contract, Json) {
   const Outcome outcome = host.run(arguments);
   EXPECT_EQ(outcome.code, one.code) << outcome.err;
   EXPECT_EQ(host.requests, one.asks);
-  expect_golden(one.golden, outcome.out);
+  expect_golden(golden(one.golden), outcome.out);
 }
 
 const Case kCases[] = {
