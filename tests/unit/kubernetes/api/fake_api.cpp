@@ -120,6 +120,9 @@ void FakeApi::serve(net::Peer& peer) {
     if (request.empty()) return;
     const std::string target = between(request, "GET ", ' ');
     const std::string accept = between(request, "Accept: ", '\r');
+    // Before it counts as asked: who has seen it asked may change them.
+    const StreamedList list = streamed;
+    const Watching how = watching;
     {
       const std::lock_guard lock(mutex_);
       targets_.push_back(target);
@@ -128,9 +131,9 @@ void FakeApi::serve(net::Peer& peer) {
     if (target.find("kube-system") != std::string::npos) {
       peer.send(net::answer(R"({"metadata":{"uid":"cluster"}})"));
     } else if (target.find("sendInitialEvents") != std::string::npos) {
-      stream_list(peer, target);
+      stream_list(peer, target, list, how);
     } else if (target.find("watch=true") != std::string::npos) {
-      watch(peer, number(target, "resourceVersion"));
+      watch(peer, number(target, "resourceVersion"), how);
     } else if (!lists) {
       refuse(peer, 503);
     } else {
@@ -158,9 +161,9 @@ void FakeApi::answer_list(net::Peer& peer, const std::string& target) {
       more ? fmt::format(R"(,"continue":"{}")", from && circles ? from : at) : "", items)));
 }
 
-void FakeApi::stream_list(net::Peer& peer, const std::string& target) {
-  const StreamedList how = streamed;
-  if (how == StreamedList::refused) {
+void FakeApi::stream_list(net::Peer& peer, const std::string& target, StreamedList list,
+                          Watching how) {
+  if (list == StreamedList::refused) {
     refuse(peer, 422);
     return;
   }
@@ -171,10 +174,10 @@ void FakeApi::stream_list(net::Peer& peer, const std::string& target) {
   }
   const int listed = version();
   for (const std::string& object : objects()) chunk(peer, event("ADDED", object));
-  switch (how) {
+  switch (list) {
     case StreamedList::marked:
       chunk(peer, event("BOOKMARK", bookmark_object(listed, true)));
-      if (watching == Watching::brief) {
+      if (how == Watching::brief) {
         end_stream(peer);
       } else {
         hold(peer, listed);
@@ -195,17 +198,17 @@ void FakeApi::stream_list(net::Peer& peer, const std::string& target) {
   }
 }
 
-void FakeApi::watch(net::Peer& peer, int version) {
-  if (watching == Watching::failed) {
+void FakeApi::watch(net::Peer& peer, int version, Watching how) {
+  if (how == Watching::failed) {
     refuse(peer, 503);
     return;
   }
   begin_stream(peer);
-  if (watching == Watching::brief) {
+  if (how == Watching::brief) {
     end_stream(peer);
     return;
   }
-  if (watching == Watching::replay) {
+  if (how == Watching::replay) {
     for (const std::string& object : objects()) chunk(peer, event("ADDED", object));
   }
   hold(peer, version);

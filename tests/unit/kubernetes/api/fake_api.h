@@ -62,8 +62,8 @@ class FakeApi {
   };
   void serve(net::Peer& peer);
   void answer_list(net::Peer& peer, const std::string& target);
-  void stream_list(net::Peer& peer, const std::string& target);
-  void watch(net::Peer& peer, int version);
+  void stream_list(net::Peer& peer, const std::string& target, StreamedList list, Watching how);
+  void watch(net::Peer& peer, int version, Watching how);
   void hold(net::Peer& peer, int version);
   std::vector<std::string> objects();
   int version();
