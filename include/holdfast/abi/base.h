@@ -18,8 +18,13 @@
   static_assert(std::is_standard_layout_v<struct type>, #type ": layout");  \
   static_assert(std::is_trivially_copyable_v<struct type>, #type ": copy"); \
   static_assert(std::has_unique_object_representations_v<struct type>, #type ": padding")
+/* The type of an enum whose values are read from maps: a newer daemon may have written one that
+ * this one has no name for, and without a type of its own that is undefined in C++ (C17 has int).
+ */
+#define HF_ENUM_INT : int
 #else
 #define HF_ABI_STRUCT(type, size) _Static_assert(sizeof(struct type) == (size), #type ": size")
+#define HF_ENUM_INT
 #endif
 
 /* Any change of a map's key, value or meaning. Pinned maps of another layout are read by the

@@ -28,7 +28,7 @@
   X(KERNEL_SOCKET, "kernel_socket",                                                           \
     "connects of the kernel's own sockets (NFS, CIFS, SMC), redirected without a state")
 
-enum hf_counter {
+enum hf_counter HF_ENUM_INT {
 #define HF_COUNTER_ENUM(symbol, name, help) HF_COUNT_##symbol,
   HF_COUNTERS(HF_COUNTER_ENUM)
 #undef HF_COUNTER_ENUM

@@ -40,7 +40,7 @@ HF_ABI_STRUCT(hf_endpoint_stats, 32);
 
 /* A failed blocking connect clears the socket's error before it is released, so refused and timed
  * out are told apart by the time from the connect to its last segment. */
-enum hf_failure {
+enum hf_failure HF_ENUM_INT {
   HF_FAILURE_NONE = 0,
   HF_FAILURE_REFUSED = 1,   /* failed within HF_REFUSED_WITHIN_NS */
   HF_FAILURE_TIMED_OUT = 2, /* failed later */

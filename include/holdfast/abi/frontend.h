@@ -27,7 +27,7 @@ HF_ABI_STRUCT(hf_frontend_key, 20);
 /* Matches only clients in the network namespace the daemon started in (a NodePort on loopback). */
 #define HF_FRONTEND_HOST_SCOPE (1u << 29)
 
-enum hf_frontend_kind {
+enum hf_frontend_kind HF_ENUM_INT {
   HF_KIND_CLUSTER_IP = 0,
   HF_KIND_NODE_PORT = 1,
   HF_KIND_EXTERNAL_IP = 2,

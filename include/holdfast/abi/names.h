@@ -43,7 +43,7 @@ struct hf_pool_name {
 HF_ABI_STRUCT(hf_pool_name, 24);
 
 /* Which endpoints a pool may hold. A service port may have a pool of each. */
-enum hf_traffic {
+enum hf_traffic HF_ENUM_INT {
   HF_TRAFFIC_CLUSTER = 0, /* all */
   HF_TRAFFIC_LOCAL = 1,   /* this node's */
 };
@@ -63,7 +63,7 @@ struct hf_endpoint_name {
 };
 HF_ABI_STRUCT(hf_endpoint_name, 56);
 
-enum hf_grace_mode {
+enum hf_grace_mode HF_ENUM_INT {
   HF_GRACE_MEMBARRIER = 1, /* membarrier(MEMBARRIER_CMD_GLOBAL) */
   HF_GRACE_MAP_IN_MAP = 2, /* an update of a map-in-map, which waits for one in the kernel */
 };

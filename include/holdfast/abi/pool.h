@@ -39,12 +39,12 @@ static inline __u32 hf_pool_generation(__u64 word) {
 }
 
 /* The kernel knows selectors, not policies: a policy is a way to fill slots. */
-enum hf_selector {
+enum hf_selector HF_ENUM_INT {
   HF_SELECT_RANDOM = 0, /* a uniformly random slot of the range; weights are slots repeated */
 };
 
 /* What a pool with no eligible endpoint answers. */
-enum hf_no_endpoints {
+enum hf_no_endpoints HF_ENUM_INT {
   HF_EMPTY_REFUSE = 0,      /* ECONNREFUSED at once */
   HF_EMPTY_PASS = 1,        /* let the connect through, untouched */
   HF_EMPTY_UNREACHABLE = 2, /* EHOSTUNREACH at once */
@@ -119,7 +119,7 @@ HF_ABI_STRUCT(hf_slot_line, 64);
 #define HF_SLOT_TERMINATING (1u << 12)
 #define HF_SLOT_STATE_SHIFT 13     /* bits 13-15: enum hf_member_state */
 #define HF_SLOT_DOUBTED (1u << 16) /* used last: picked only where the others are too few */
-enum hf_member_state {
+enum hf_member_state HF_ENUM_INT {
   HF_MEMBER_ACTIVE = 0,   /* new connects may pick it */
   HF_MEMBER_DRAINING = 1, /* none may; the ones it has go on */
   HF_MEMBER_HELD = 2,     /* kept by a hold; picked, or used last */
