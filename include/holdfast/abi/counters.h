@@ -4,6 +4,8 @@
 #ifndef HOLDFAST_ABI_COUNTERS_H
 #define HOLDFAST_ABI_COUNTERS_H
 
+#include <holdfast/abi/base.h>
+
 #define HF_COUNTERS(X)                                                                        \
   X(MISS, "miss", "connects to an address that is no frontend, passed through")               \
   X(REDIRECTED, "redirected", "connects sent to an endpoint")                                 \
