@@ -15,7 +15,7 @@ namespace {
 void log_hold(const HoldNews& hold, const std::string& source) {
   if (hold.opened) {
     log::warn(fmt::format("hold {}: {} of source {}: {}", hold.id, hold.service.to_string(), source,
-                          hold.reason));
+                          describe(hold.cause)));
   } else {
     log::info(fmt::format("hold {} of {} ended", hold.id, hold.service.to_string()));
   }

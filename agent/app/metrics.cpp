@@ -155,6 +155,13 @@ void MetricsReport::guards(telemetry::Page& page) const {
                static_cast<double>(held.services), {{"source", name}});
   }
   for (const auto& [name, held] : all) {
+    for (const HoldReason reason : kHoldReasons) {
+      page.gauge("holdfast_holds_by_reason", "The same, by why they are held.",
+                 static_cast<double>(held.by_reason[static_cast<std::size_t>(reason)]),
+                 {{"source", name}, {"reason", std::string(to_string(reason))}});
+    }
+  }
+  for (const auto& [name, held] : all) {
     page.gauge("holdfast_held_endpoints", "Endpoints kept against what the source says.",
                static_cast<double>(held.endpoints), {{"source", name}});
   }

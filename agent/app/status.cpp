@@ -199,7 +199,8 @@ object hold_row(const Hold& hold, TimePoint now) {
           {"absences", hold.absences},
           {"beyond_thresholds", hold.beyond_thresholds},
           {"since_seconds", age.count()},
-          {"reason", printable(hold.reason, kCellLimit)},
+          {"reason", printable(describe(hold.cause), kCellLimit)},
+          {"reason_code", to_string(hold.cause.reason)},
           {"endpoints", std::move(endpoints)}};
 }
 
@@ -215,6 +216,7 @@ value StatusReport::holds() const {
                             {"whole_service", false},
                             {"since_seconds", status.refused_seconds},
                             {"reason", printable(status.last_error, kCellLimit)},
+                            {"reason_code", "refused"},
                             {"endpoints", array{}}});
     }
     for (const Hold& hold : state.guard.holds()) rows.push_back(hold_row(hold, now));

@@ -218,6 +218,7 @@ int hold_list(const Env& env, const Options& options) {
               {"SINCE-S", "since_seconds"},
               {"VERDICTS", "verdicts"},
               {"ENDPOINTS", "endpoints", true},
+              {"REASON-CODE", "reason_code", true},
               {"REASON", "reason"}},
              {"id"});
   return kOk;

@@ -89,10 +89,12 @@ std::vector<AccidentWatch::Taken> AccidentWatch::take_back(const GuardSettings& 
     if (std::exchange(loss.taken, true)) continue;
     loss.settling = false;
     result.push_back(
-        {key, loss.before, loss.said,
-         fmt::format("{} services on several nodes lost their last ready endpoint within {} s, "
-                     "with nothing terminating",
-                     losses_.size(), settings.accident_window.count())});
+        {key,
+         loss.before,
+         loss.said,
+         {HoldReason::accident,
+          fmt::format("{} services on several nodes lost their last ready endpoint within {} s",
+                      losses_.size(), settings.accident_window.count())}});
   }
   return result;
 }

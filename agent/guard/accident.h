@@ -28,7 +28,7 @@ class AccidentWatch {
     ServiceKey key;
     ServicePtr before;  // with its ready endpoints
     ServicePtr said;
-    std::string reason;
+    HoldCause cause;
   };
   std::vector<Taken> take_back(const GuardSettings& settings, TimePoint now);
   std::optional<TimePoint> next() const;

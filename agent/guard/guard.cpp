@@ -187,7 +187,7 @@ void Round::accidents() {
     entry.said = taken.said;  // no event explains it any more
     Ground ground;
     ground.mass = true;
-    ground.reason = taken.reason;
+    ground.cause = taken.cause;
     take(judge_service(state_, taken.key, taken.said, ground, now_, before));
   }
 }
@@ -231,7 +231,7 @@ std::vector<Admitted> Guard::restore(const GuardMemory& memory, TimePoint now) {
   // What is held is absent since now: all other claims coexisted.
   state.claims.begin_update();
   Ground ground;
-  ground.reason = "held in an earlier life";
+  ground.cause = {HoldReason::restored};
   std::vector<Admitted> result;
   for (std::size_t index = 0; index < said.size(); ++index) {
     const GuardMemory::Entry& one = memory.services[index];
@@ -314,7 +314,7 @@ std::vector<Hold> Guard::holds() const {
     hold.beyond_thresholds = book.absences.mass;
     hold.absences = book.absences.count;
     hold.since = book.since;
-    hold.reason = book.reason;
+    hold.cause = book.cause;
     for (const HeldFacts& facts : book.endpoints) {
       hold.endpoints.push_back(
           {facts.address, facts.port, facts.protocol, facts.verdict, facts.words.get()});
@@ -338,6 +338,7 @@ HoldSummary Guard::summary() const {
   for (const ServiceKey& key : state_->held) {
     const HoldBook& book = *state_->entries[key].hold;
     ++result.services;
+    ++result.by_reason[static_cast<std::size_t>(book.cause.reason)];
     result.endpoints += book.endpoints.size();
     result.oldest = std::min(result.oldest.value_or(book.since), book.since);
   }

@@ -2,6 +2,7 @@
 // What a guard tells of what it holds.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "agent/model/evidence.h"
+#include "agent/model/hold_reason.h"
 #include "agent/model/service.h"
 #include "agent/model/time.h"
 
@@ -29,7 +31,7 @@ struct HoldNews {
   std::string id;
   ServiceKey service;
   bool opened = false;
-  std::string reason;  // of an opened one
+  HoldCause cause;  // of an opened one
 };
 
 // A hold younger than this is shown as pending: most end by themselves.
@@ -39,6 +41,7 @@ inline constexpr std::chrono::seconds kPendingHold{10};
 struct HoldSummary {
   std::size_t services = 0;
   std::size_t endpoints = 0;
+  std::array<std::size_t, kHoldReasons.size()> by_reason = {};  // services
   std::optional<TimePoint> oldest;
 };
 
@@ -58,7 +61,7 @@ struct Hold {
   bool beyond_thresholds = false;     // no number of absences ends it
   std::size_t absences = 0;           // complete lists in which it was absent
   TimePoint since;
-  std::string reason;
+  HoldCause cause;
   std::vector<HeldEndpoint> endpoints;  // sorted by address, port, protocol
 };
 

@@ -146,7 +146,7 @@ class Judge {
 
   ServicePtr keep_service(const Service& before) {
     auto kept = std::make_shared<Service>(before);
-    reason_ = reason(before.origin, false);
+    cause_ = cause(before.origin, false);
     for (std::size_t index = 0; index < kept->pools.size(); ++index) {
       const Pool& old = before.pools[index];
       kept->pools[index].endpoints.clear();
@@ -184,8 +184,8 @@ class Judge {
 
   // `endpoint`: as it was before.
   Verdict note(const Endpoint& endpoint, Protocol protocol, const Endpoint* listed) {
-    if (reason_.empty())
-      reason_ = reason(listed ? listed->origin : endpoint.origin, listed != nullptr);
+    if (cause_.reason == HoldReason::unknown)
+      cause_ = cause(listed ? listed->origin : endpoint.origin, listed != nullptr);
     const HeldFacts* const known = facts(endpoint, protocol);
     held_.push_back(known ? *known : new_facts(endpoint, protocol));
     if (!known) ++fresh_;
@@ -213,22 +213,21 @@ class Judge {
     return ground_.update && ground_.basis == Basis::list && ground_.update->doubts.empty();
   }
 
-  std::string reason(const Text& origin, bool listed) const {
-    if (!ground_.reason.empty()) return ground_.reason;
-    if (!ground_.update) return "";
+  HoldCause cause(const Text& origin, bool listed) const {
+    if (ground_.cause.reason != HoldReason::unknown) return ground_.cause;
+    if (!ground_.update) return {};
     for (const Doubt& doubt : ground_.update->doubts) {
       if (doubt.origin == origin.get() || doubt.origin.empty() || origin.get().empty()) {
-        return doubt.origin.empty() ? doubt.reason : doubt.origin + ": " + doubt.reason;
+        return {HoldReason::doubted,
+                doubt.origin.empty() ? doubt.reason : doubt.origin + ": " + doubt.reason};
       }
     }
     if (!origin.get().empty() && !(ground_.update->complete || state_.complete)) {
-      return "the source has not said all it knows yet";
+      return {HoldReason::incomplete};
     }
-    if (ground_.basis == Basis::list) {
-      return listed ? "not ready in a list, and no event explains it"
-                    : "absent from a list, and no event explains it";
-    }
-    return "absent, and nothing explains it";
+    if (ground_.basis == Basis::list)
+      return {listed ? HoldReason::list_unready : HoldReason::list_absent};
+    return {HoldReason::unexplained};
   }
 
   ServicePtr conclude(const ServicePtr& admitted, bool absent) {
@@ -237,14 +236,14 @@ class Judge {
       entry_.hold.reset();
       return admitted;
     }
-    if (reason_.empty()) reason_ = reason(admitted->origin, false);
+    if (cause_.reason == HoldReason::unknown) cause_ = cause(admitted->origin, false);
     const bool opened = !entry_.hold;
     if (opened) entry_.hold = std::make_unique<HoldBook>();
     HoldBook& book = *entry_.hold;
     if (opened) book.since = now_;
     if (absent && opened && listed_absent()) book.absences.add(state_.settings, now_);
     if (!absent) book.absences = {};
-    if (!reason_.empty()) book.reason = reason_;
+    if (cause_.reason != HoldReason::unknown) book.cause = cause_;
     const auto key = [](const HeldFacts& facts) {
       return std::tie(facts.address, facts.port, facts.protocol);
     };
@@ -265,7 +264,7 @@ class Judge {
   const Ground& ground_;
   TimePoint now_;
   std::vector<HeldFacts> held_;
-  std::string reason_;
+  HoldCause cause_;
   std::size_t fresh_ = 0;
   bool inferred_ = false;
 };
@@ -322,7 +321,7 @@ void follow(Guard::State& state, const ServiceKey& key, Entry& entry, const Serv
     else
       state.held.erase(key);
     state.news.push_back(
-        {hold_id(state.source, key), key, held, held ? entry.hold->reason : std::string{}});
+        {hold_id(state.source, key), key, held, held ? entry.hold->cause : HoldCause{}});
   }
   state.endpoints += count(after) - count(before);
   state.with_node_ports += std::size_t{after && has_node_ports(*after)};

@@ -46,7 +46,7 @@ struct HeldFacts {
 };
 
 struct HoldBook {
-  std::string reason;
+  HoldCause cause;
   TimePoint since;
   bool rejected = false;
   Absences absences;                 // of the whole service
@@ -120,7 +120,7 @@ struct Ground {
   bool explained = false;        // all that was said before and is not said now
   bool accepted = false;         // by an operator: whatever is held
   bool mass = false;             // what becomes held by this is beyond the thresholds
-  std::string reason;            // of what becomes held; "": found from the update
+  HoldCause cause = {};          // of what becomes held; unknown: found from the update
   const Alive* alive = nullptr;  // what evidence has just found alive
 };
 

@@ -54,7 +54,7 @@ TEST_F(Accident, ThreeServicesOnTwoNodesAreTakenBack) {
     EXPECT_EQ(world.shows(name).find("not ready"), std::string::npos) << name;
   }
   EXPECT_EQ(world.guard.held_services(), 3u);
-  EXPECT_EQ(world.guard.holds().at(0).reason,
+  EXPECT_EQ(describe(world.guard.holds().at(0).cause),
             "3 services on several nodes lost their last ready endpoint within 60 s, with nothing "
             "terminating");
   // One more joins at once.

@@ -45,7 +45,7 @@ TEST_F(Files, AnObjectTakenOutOfAFileThatParsesIsExplained) {
 TEST_F(Files, WhatWentWithAFileThatVanishedIsHeldUntilItIsBack) {
   world.admit(files(filed({}), {kServices}, {{kSlices, "the file vanished"}}));
   EXPECT_EQ(world.shows(), "10.0.0.1(held)");
-  EXPECT_EQ(world.guard.holds().at(0).reason, "slices.yaml: the file vanished");
+  EXPECT_EQ(describe(world.guard.holds().at(0).cause), "slices.yaml: the file vanished");
   // Back, and without the endpoint: now its removal is explained.
   SourceUpdate back = files(nullptr, {kServices, kSlices});
   back.changes.clear();
@@ -58,7 +58,7 @@ TEST_F(Files, AServiceWhoseFileWasEmptiedIsHeldWhole) {
   world.admit(files(nullptr, {kSlices}, {{kServices, "the file lists nothing"}}));
   EXPECT_EQ(world.shows(), "10.0.0.1(held)");
   EXPECT_TRUE(world.guard.holds().at(0).whole_service);
-  EXPECT_EQ(world.guard.holds().at(0).reason, "services.yaml: the file lists nothing");
+  EXPECT_EQ(describe(world.guard.holds().at(0).cause), "services.yaml: the file lists nothing");
   world.admit(files(filed({"10.0.0.1"}), {kServices, kSlices}));
   EXPECT_EQ(world.shows(), "10.0.0.1");
   EXPECT_EQ(world.guard.held_services(), 0u);
@@ -133,7 +133,7 @@ TEST_F(Files, WhatTheFirstAnswerOfALifeDoesNotHaveIsJudged) {
   broken.complete = false;
   held.admit(broken);
   EXPECT_EQ(held.shows(), "10.0.0.1(held)");
-  EXPECT_EQ(held.guard.holds().at(0).reason, "services.yaml: line 3, column 1: broken");
+  EXPECT_EQ(describe(held.guard.holds().at(0).cause), "services.yaml: line 3, column 1: broken");
 }
 
 TEST_F(Files, AValueRestoredFromTheMapsHasLostItsOrigin) {

@@ -131,7 +131,7 @@ TEST_F(Lists, ListsInDoubtCountNothing) {
     world.now += 31s;
   }
   EXPECT_EQ(world.shows(), "10.0.0.1(held) 10.0.0.2");
-  EXPECT_EQ(world.guard.holds().at(0).reason, "an older answer");
+  EXPECT_EQ(describe(world.guard.holds().at(0).cause), "an older answer");
   EXPECT_EQ(world.guard.holds().at(0).absences, 0u);
 }
 
@@ -238,7 +238,7 @@ TEST_F(Lists, OpenedAndEndedHoldsAreNewsOnce) {
   auto news = world.guard.take_news();
   ASSERT_EQ(news.size(), 1u);
   EXPECT_TRUE(news[0].opened);
-  EXPECT_EQ(news[0].reason, "absent from a list, and no event explains it");
+  EXPECT_EQ(describe(news[0].cause), "absent from a list, and no event explains it");
   world.admit(list({song({"10.0.0.1"})}));
   news = world.guard.take_news();
   ASSERT_EQ(news.size(), 1u);
