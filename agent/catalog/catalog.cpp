@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "agent/catalog/frontend_claims.h"
 #include "agent/model/vantage.h"
@@ -34,7 +35,7 @@ struct Catalog::State {
   const ServicePtr* winner(const ServiceKey& key, std::size_t& rank) const;
   void put(std::size_t rank, const ServiceKey& key, const ServicePtr& now);
   void merge(const ServiceKey& key);
-  Generation publish(std::set<ServiceKey> touched);
+  Generation publish(std::vector<ServiceKey> touched);
   Claimant claimant(const ServiceKey& key) const;
   ServicePtr without_lost(const ServicePtr& service) const;
 };
@@ -62,15 +63,19 @@ void Catalog::State::merge(const ServiceKey& key) {
   std::size_t rank = 0;
   const ServicePtr* now = winner(key, rank);
   const auto known = merged.find(key);
-  if (known != merged.end() && known->second.service) claims.remove(*known->second.service);
+  const bool claimed = known != merged.end() && known->second.service;
   if (!now) {
-    if (known != merged.end()) known->second.service = nullptr;
+    if (claimed) claims.remove(*std::exchange(known->second.service, nullptr));
     return;
   }
-  Merged& entry = merged[key];
-  entry.service = with_frontends_of(*now, by_rank[rank].addresses);
+  ServicePtr service = with_frontends_of(*now, by_rank[rank].addresses);
+  const bool same_claims = claimed && known->second.rank == rank &&
+                           FrontendClaims::same(*known->second.service, *service);
+  if (claimed && !same_claims) claims.remove(*known->second.service);
+  Merged& entry = known != merged.end() ? known->second : merged[key];
+  entry.service = std::move(service);
   entry.rank = rank;
-  claims.add(*entry.service);
+  if (!same_claims) claims.add(*entry.service);
 }
 
 void Catalog::State::put(std::size_t rank, const ServiceKey& key, const ServicePtr& now) {
@@ -138,7 +143,8 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
   State& state = *state_;
   const std::size_t rank = state.rank_of(source);
   if (rank == state.ranks.size()) return {state.number, {}};
-  std::set<ServiceKey> touched;
+  std::vector<ServiceKey> touched;
+  touched.reserve(admitted.size());
   for (const Admitted& one : admitted) {
     const auto tombstone = state.tombstones.find(one.key);
     state.put(rank, one.key, one.now);
@@ -154,7 +160,7 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
       }
     }
     state.merge(one.key);
-    touched.insert(one.key);
+    touched.push_back(one.key);
   }
   return state.publish(std::move(touched));
 }
@@ -167,13 +173,17 @@ Generation Catalog::place(const std::string& source, const std::vector<IpAddress
   State::Said& said = state.by_rank[rank];
   said.addresses = addresses;
   for (const ServiceKey& key : said.with_node_ports) state.merge(key);
-  return state.publish(said.with_node_ports);
+  return state.publish({said.with_node_ports.begin(), said.with_node_ports.end()});
 }
 
 // What became of the services that were merged, and of those whose frontends are others' now.
-Generation Catalog::State::publish(std::set<ServiceKey> touched) {
-  touched.merge(claims.settle([&](const ServiceKey& key) { return claimant(key); }));
+Generation Catalog::State::publish(std::vector<ServiceKey> touched) {
+  const auto others = claims.settle([&](const ServiceKey& key) { return claimant(key); });
+  touched.insert(touched.end(), others.begin(), others.end());
+  std::sort(touched.begin(), touched.end());
+  touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
   Generation generation{number, {}};
+  generation.changes.reserve(touched.size());
   for (const ServiceKey& key : touched) {
     const auto entry = merged.find(key);
     if (entry == merged.end()) continue;

@@ -46,6 +46,14 @@ FrontendKind FrontendClaims::kind_of(const Service& service, const Claim& claim)
   return best;
 }
 
+bool FrontendClaims::same(const Service& a, const Service& b) {
+  return a.created_at == b.created_at &&
+         std::equal(a.pools.begin(), a.pools.end(), b.pools.begin(), b.pools.end(),
+                    [](const Pool& one, const Pool& other) {
+                      return one.protocol == other.protocol && one.frontends == other.frontends;
+                    });
+}
+
 void FrontendClaims::add(const Service& service) {
   for_each_claim(service, [&](const Claim& claim, FrontendKind) {
     Keys& keys = claimants_[claim];
@@ -78,6 +86,17 @@ FrontendClaims::Keys FrontendClaims::settle(const Look& look) {
     const auto found = claimants_.find(claim);
     const Keys& keys = found->second;
     const bool was_contested = contested_.contains(claim);
+    if (keys.size() == 1 && !was_contested && sat_.empty()) {
+      // Nearly all are such: nobody else is, or was, in question.
+      const auto named = owners_.find(claim);
+      if (named != owners_.end()) {
+        if (named->second != *keys.begin()) changed.insert({named->second, *keys.begin()});
+        owners_.erase(named);
+      } else {
+        changed.insert(*keys.begin());
+      }
+      continue;
+    }
     if (keys.size() > 1) contested_.insert(claim);
     if (keys.size() <= 1) contested_.erase(claim);
     if (was_contested || keys.size() > 1) ++revision_;

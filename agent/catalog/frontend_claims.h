@@ -36,6 +36,9 @@ class FrontendClaims {
   // The best kind under which `service` claims it.
   static FrontendKind kind_of(const Service& service, const Claim& claim);
 
+  // Neither the claims nor what decides them differs: most changes are of endpoints.
+  static bool same(const Service& a, const Service& b);
+
   // Who sat in the life before, until that service claims the frontend again.
   void sat(const Claim& claim, const ServiceKey& owner) { sat_[claim] = owner; }
   void add(const Service& service);
