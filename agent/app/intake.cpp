@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kWatchSources = 1s;
-// Of so many services a turn of the loop is the guard's, and the next one the catalog's.
-constexpr std::size_t kManyServices = 2000;
+// So many services and endpoints the guard looks at in one turn of the loop: about 10 ms.
+constexpr std::size_t kShare = 10'000;
 
 }  // namespace
 
@@ -88,7 +88,7 @@ void Intake::start(const std::optional<Snapshot>& snapshot) {
 }
 
 void Intake::stop() {
-  flush();  // the last snapshot is of what the guards have
+  settle();  // the last snapshot is of what the guards have
   stopped_ = true;
   for (SourceState& source : sources_) source.source->stop();
 }
@@ -116,23 +116,32 @@ void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
 
 void Intake::on_update(SourceState& source, SourceUpdate update) {
   if (stopped_) return;
-  flush();
+  settle();
   hear_of_addresses({}, update.claims);
-  auto admitted = source.guard.admit(update, timers_.now());
-  take_faults(source, update);
-  if (admitted.size() < kManyServices) return pass(source, update, admitted);
-  update.changes = {};  // the guard has them
-  later_ = [this, &source, update = std::move(update), admitted = std::move(admitted)] {
-    pass(source, update, admitted);
-  };
-  later_timer_->after(0s, [this] { flush(); });
+  in_hand_ = std::make_unique<InHand>(InHand{source, std::move(update)});
+  source.guard.begin(in_hand_->update, timers_.now());
+  go_on();
 }
 
-// Whatever comes next finds the update in hand taken in.
-void Intake::flush() {
-  if (!later_) return;
+// A turn of the loop for each share of a large update, and one for the catalog.
+void Intake::go_on() {
+  const bool unfinished = in_hand_->source.guard.step(kShare);
+  if (!unfinished && !std::exchange(in_hand_->large, false)) return take_in();
+  in_hand_->large = unfinished;
+  later_timer_->after(0s, [this] { go_on(); });
+}
+
+void Intake::settle() {
+  if (!in_hand_) return;
   later_timer_->cancel();
-  std::exchange(later_, nullptr)();
+  take_in();
+}
+
+void Intake::take_in() {
+  const auto hand = std::exchange(in_hand_, nullptr);
+  const auto admitted = hand->source.guard.finish();
+  take_faults(hand->source, hand->update);
+  pass(hand->source, hand->update, admitted);
 }
 
 void Intake::pass(SourceState& source, const SourceUpdate& update,
@@ -190,7 +199,7 @@ void Intake::tick_guards() {
   }
   if (!next) return;
   tick_timer_->after(*next - timers_.now(), [this] {
-    flush();
+    settle();
     for (SourceState& source : sources_) {
       const auto deadline = source.guard.next_deadline();
       if (!deadline || *deadline > timers_.now()) continue;

@@ -81,7 +81,9 @@ class Intake {
   std::size_t open_holds() const;
   std::uint64_t questions_revision() const;   // grows when suspects() may have changed
   std::vector<ProbeTarget> suspects() const;  // of all guards
-  void put(Snapshot& snapshot) const;         // all but its generation, time and node
+  // Whatever comes next finds the update in hand taken in. Before put().
+  void settle();
+  void put(Snapshot& snapshot) const;  // all but its generation, time and node
 
   // What was learned of suspects.
   void judge(const std::vector<Evidence>& found);
@@ -93,9 +95,16 @@ class Intake {
   Result<std::size_t> uninstall(const std::string& name);
 
  private:
+  // An update that its guard has begun with.
+  struct InHand {
+    SourceState& source;
+    SourceUpdate update;
+    bool large = false;  // the guard took more than a turn of the loop
+  };
   void on_update(SourceState& source, SourceUpdate update);
+  void go_on();
+  void take_in();
   void pass(SourceState& source, const SourceUpdate& update, const std::vector<Admitted>& admitted);
-  void flush();
   void take_faults(SourceState& source, const SourceUpdate& update);
   void carry(SourceState& source, const std::vector<Admitted>& admitted);
   void admit(const SourceState& source, const std::vector<Admitted>& admitted);
@@ -125,7 +134,7 @@ class Intake {
   GoneSources gone_;
   std::optional<Catalog> catalog_;
   ConflictWatch conflicts_;
-  std::function<void()> later_;  // what is left of an update in hand
+  std::unique_ptr<InHand> in_hand_;
   std::unique_ptr<Timer> later_timer_, tick_timer_, sources_timer_, gone_timer_;
   bool stopped_ = false;
 };

@@ -144,7 +144,8 @@ Room Pipeline::needed() const {
   return room;
 }
 
-std::optional<Snapshot> Pipeline::snapshot() const {
+std::optional<Snapshot> Pipeline::snapshot() {
+  if (intake_.begun()) intake_.settle();
   if (!serving_.is_open() || intake_.catalog().number() == 0) return std::nullopt;
   Snapshot snapshot;
   snapshot.generation = intake_.catalog().number();

@@ -55,7 +55,7 @@ class Pipeline {
   void stop();  // of the sources; maps and programs go on
 
   // nullopt: there is nothing to keep yet.
-  std::optional<Snapshot> snapshot() const;
+  std::optional<Snapshot> snapshot();  // with all that was said until now
   bool ready() const { return serving_.pending().empty(); }
 
  private:

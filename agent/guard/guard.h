@@ -21,6 +21,8 @@
 
 namespace holdfast {
 
+class GuardPass;
+
 // One service as the guard lets it pass. `now` is nullptr when it is gone.
 struct Admitted {
   ServiceKey key;
@@ -67,6 +69,14 @@ class Guard {
 
   // The services whose admitted value changed, and only those.
   std::vector<Admitted> admit(const SourceUpdate& update, TimePoint now);
+  // The same in steps, so that thousands of services do not hold the caller up. begin() borrows
+  // `update` until finish() has returned; what is const may be asked in between, and tells of a
+  // service either all or nothing of the update; nothing else may be called. step() looks at about
+  // `share` further services and endpoints and returns whether any are left; finish() does what is
+  // left, and returns what admit() would.
+  void begin(const SourceUpdate& update, TimePoint now);
+  bool step(std::size_t share);
+  std::vector<Admitted> finish();
   // Settling ends, and the like; call at next_deadline().
   std::vector<Admitted> tick(TimePoint now);
   std::optional<TimePoint> next_deadline() const;
@@ -100,6 +110,7 @@ class Guard {
 
  private:
   std::unique_ptr<State> state_;
+  std::unique_ptr<GuardPass> pass_;  // between begin() and finish()
 };
 
 }  // namespace holdfast

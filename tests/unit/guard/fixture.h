@@ -106,7 +106,12 @@ class World {
   explicit World(GuardSettings settings = {}, Vantage from = {})
       : vantage(std::move(from)), guard("kube", settings, vantage) {}
 
-  void admit(const SourceUpdate& update) { carry(guard.admit(update, now)); }
+  void admit(const SourceUpdate& update) {
+    if (!share) return carry(guard.admit(update, now));
+    guard.begin(update, now);
+    while (guard.step(share)) ++steps;
+    carry(guard.finish());
+  }
   void tick() { carry(guard.tick(now)); }
   void evidence(const std::string& address, Verdict verdict, std::uint16_t port = 8080,
                 Protocol protocol = Protocol::tcp) {
@@ -164,6 +169,8 @@ class World {
   Guard guard;
   TimePoint now{1000s};
   std::map<ServiceKey, ServicePtr> services;
+  std::size_t share = 0;  // of a step; 0: at once
+  std::size_t steps = 0;
 };
 
 }  // namespace holdfast::test

@@ -280,5 +280,75 @@ TEST(Histories, TheSameLiesWithTheGuardDisabledDo) {
   EXPECT_GT(histories, kHistories * 9 / 10);
 }
 
+// What a guard knows and tells, as text.
+std::string told(const World& world, const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += name + ": " + world.shows(name) + "\n";
+  for (const Hold& hold : world.guard.holds()) {
+    text += fmt::format("{} {} {} {}:", hold.service.name, describe(hold.cause), hold.absences,
+                        hold.beyond_thresholds);
+    for (const HeldEndpoint& one : hold.endpoints) text += " " + one.address.to_string();
+    text += "\n";
+  }
+  return text;
+}
+
+// An older answer, a part, a list, an event: with and without what explains them.
+SourceUpdate distorted(SourceUpdate update, Random& random) {
+  switch (below(random, 5)) {
+    case 0:
+      update.doubts.push_back({"", "the server is behind"});
+      break;
+    case 1:
+      update.confirmed_origins.insert("a.yaml");
+      break;
+    case 2:
+      for (ServiceChange& one : update.changes) one.explained = false;
+      break;
+    case 3:
+      if (!update.changes.empty()) update.changes.pop_back();
+      break;
+    default:
+      break;
+  }
+  return update;
+}
+
+TEST(Histories, InStepsTheSameAsAtOnce) {
+  std::size_t steps = 0, holds = 0;
+  for (unsigned seed = 0; seed < kHistories / 4; ++seed) {
+    Cluster cluster(seed);
+    Random random(seed);
+    World whole, stepped;
+    stepped.share = 1 + seed % 5;
+    const auto names = cluster.names();
+    const auto admit = [&](const SourceUpdate& update) {
+      whole.admit(update);
+      stepped.admit(update);
+    };
+    admit(cluster.truth());
+    for (unsigned step = 0; step < 60; ++step) {
+      whole.now = stepped.now += 2s;
+      whole.tick();
+      stepped.tick();
+      const SourceUpdate update = step % 4 == 3 ? cluster.truth() : cluster.step(stepped.now);
+      whole.now = stepped.now;
+      admit(distorted(update, random));
+      if (step % 20 == 19) {  // another life
+        for (World* const one : {&whole, &stepped}) {
+          const GuardMemory memory = one->guard.memory();
+          one->guard = Guard("kube", {});
+          one->carry(one->guard.restore(memory, one->now));
+        }
+      }
+      ASSERT_EQ(told(stepped, names), told(whole, names)) << "seed " << seed << ", step " << step;
+    }
+    steps += stepped.steps;
+    holds += stepped.guard.held_services();
+  }
+  EXPECT_GT(steps, std::size_t{kHistories} * 30);
+  EXPECT_GT(holds, 0u);
+}
+
 }  // namespace
 }  // namespace holdfast::test
