@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
-/* Every map, of the rows of abi/layout.h. Sizes here are placeholders: the loader sets max_entries
+/* Every map, of the rows of abi/pins.h. Sizes here are placeholders: the loader sets max_entries
  * before the load. Keys, values, writers and readers: include/holdfast/abi/. */
 #ifndef HOLDFAST_BPF_MAPS_H
 #define HOLDFAST_BPF_MAPS_H
@@ -10,7 +10,7 @@
 #include <holdfast/abi/counters.h>
 #include <holdfast/abi/endpoint.h>
 #include <holdfast/abi/frontend.h>
-#include <holdfast/abi/layout.h>
+#include <holdfast/abi/pins.h>
 #include <holdfast/abi/names.h>
 #include <holdfast/abi/pool.h>
 #include <holdfast/abi/socket.h>

@@ -8,7 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-#include "bpf/lib/socket.h"
+#include "bpf/lib/outcome.h"
 
 /* Set by the loader before the load: bpf_skc_to_mptcp_sock exists (5.19). */
 volatile const __u8 hf_have_mptcp = 0;

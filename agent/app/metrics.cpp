@@ -5,7 +5,7 @@
 
 #include "agent/telemetry/metrics.h"
 #include "holdfast/abi/counters.h"
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast {
 namespace {

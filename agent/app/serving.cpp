@@ -8,7 +8,7 @@
 
 #include "agent/app/log.h"
 #include "agent/base/memory.h"
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast {
 

@@ -26,7 +26,7 @@ struct Watched {
 class Hooks {
  public:
   virtual ~Hooks() = default;
-  // Attaches what is not attached, in the order of abi/layout.h, and switches the links that are
+  // Attaches what is not attached, in the order of abi/pins.h, and switches the links that are
   // to this life's programs (LINK_UPDATE). To be called when the maps hold a complete generation,
   // so that a first attach never meets half a catalog. Where a set of another version serves that
   // cannot be read, this is the moment at which this life's set takes its place.

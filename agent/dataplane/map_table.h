@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of abi/layout.h for C++: whoever does something to each map of a set walks them, so that
+// The rows of abi/pins.h for C++: whoever does something to each map of a set walks them, so that
 // one map more is one row.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "agent/dataplane/image.h"
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast {
 

@@ -8,7 +8,7 @@
 #include "holdfast/abi/socket.h"  // before the skeleton, which has its structs
 
 #include "bench_lookup.skel.h"
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 #include "tests/bench/figures.h"
 
 namespace holdfast::bench {

@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast::scenario {
 

@@ -33,7 +33,7 @@ Result<Fd> create_link(const std::string& cgroup, const ProgramRow& row, int pro
 
 // Pinned links of an earlier life at another cgroup: incompatible.
 Result<> check_links(const Pins& pins, std::uint64_t cgroup_id);
-// The links that are there: of this version's programs in the order of abi/layout.h, then others'.
+// The links that are there: of this version's programs in the order of abi/pins.h, then others'.
 std::vector<std::string> link_names(const Pins& pins);
 // Switches the links that are there to these programs, in that order. A link for which there is no
 // program goes on as it is.

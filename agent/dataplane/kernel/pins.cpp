@@ -13,7 +13,7 @@
 #include <charconv>
 #include <filesystem>
 
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast::kernel {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where things are pinned (abi/layout.h), and the locks. Private to agent/dataplane/kernel.
+// Where things are pinned (abi/pins.h), and the locks. Private to agent/dataplane/kernel.
 #pragma once
 
 #include <cstdint>

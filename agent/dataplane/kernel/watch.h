@@ -20,13 +20,13 @@ class HeldLinks {
   void hold(const Pins& pins);  // those that are pinned, in place of what was held
   bool held() const { return !links_.empty(); }
 
-  // One of each row of abi/layout.h. Attached: to this cgroup, and with this program.
+  // One of each row of abi/pins.h. Attached: to this cgroup, and with this program.
   std::vector<ProgramStatus> status(const Pins& pins, const CgroupAt& cgroup,
                                     const ProgramFd& programs) const;
   // Every link is detached, and the directory of pins gone: that is `uninstall --force`, and
   // nobody's accident.
   bool uninstalled(const Pins& pins) const;
-  // In the order of abi/layout.h: pins again what is attached, attaches what is not. Goes on after
+  // In the order of abi/pins.h: pins again what is attached, attaches what is not. Goes on after
   // a failure, and returns the first.
   Result<> mend(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
                 const Steps& steps);

@@ -20,7 +20,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast::kernel_test {
 namespace {

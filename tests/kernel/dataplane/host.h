@@ -36,7 +36,7 @@ class PrivateBpffs {
 // Everything below `directory`, links followed nowhere, sorted.
 std::vector<std::string> tree(const std::string& directory);
 Fd pinned(const std::string& path);
-std::size_t programs_attached(const std::string& cgroup);  // to the hooks of abi/layout.h
+std::size_t programs_attached(const std::string& cgroup);  // to the hooks of abi/pins.h
 
 class KernelHost : public testing::Test {
  protected:

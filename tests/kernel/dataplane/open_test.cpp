@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 #include "tests/kernel/dataplane/host.h"
 
 namespace holdfast::kernel_test {

@@ -15,7 +15,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 #include "tests/kernel/dataplane/host.h"
 
 namespace holdfast::kernel_test {

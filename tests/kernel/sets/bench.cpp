@@ -16,8 +16,8 @@
 #include <stdexcept>
 
 #include "agent/plan/inspect.h"
-#include "holdfast/abi/layout.h"
 #include "holdfast/abi/names.h"
+#include "holdfast/abi/pins.h"
 
 namespace holdfast::kernel_test {
 namespace {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "agent/dataplane/image.h"
-#include "bpf/lib/socket.h"
+#include "bpf/lib/outcome.h"
 
 namespace holdfast::interleaving {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf/lib/socket.h: when a handle still holds, when a peer is ours, and how an attempt ended.
-#include "bpf/lib/socket.h"
+// bpf/lib/outcome.h: when a handle still holds, when a peer is ours, and how an attempt ended.
+#include "bpf/lib/outcome.h"
 
 #include <gtest/gtest.h>
 

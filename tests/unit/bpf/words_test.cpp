@@ -5,7 +5,7 @@
 
 #include "holdfast/abi/endpoint.h"
 #include "holdfast/abi/frontend.h"
-#include "holdfast/abi/layout.h"
+#include "holdfast/abi/pins.h"
 #include "holdfast/abi/pool.h"
 
 namespace {

@@ -9,8 +9,8 @@
  * A set whose sockets or counters are not those of the set before holds its own until they replace
  * the shared ones: what is not in the set's directory is in shared/.
  * (bpffs forbids dots in names.) A kernel object name has at most 15 characters. */
-#ifndef HOLDFAST_ABI_LAYOUT_H
-#define HOLDFAST_ABI_LAYOUT_H
+#ifndef HOLDFAST_ABI_PINS_H
+#define HOLDFAST_ABI_PINS_H
 
 /* X(kind, name, key, value, room, member): every map, as named in the object file, whose
  * definitions bpf/maps.bpf.h makes of these rows, and pinned under the same name. room: how many

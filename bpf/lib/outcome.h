@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* What a socket's state still means, and how an attempt ended. Pure inline C. */
-#ifndef HOLDFAST_BPF_LIB_SOCKET_H
-#define HOLDFAST_BPF_LIB_SOCKET_H
+#ifndef HOLDFAST_BPF_LIB_OUTCOME_H
+#define HOLDFAST_BPF_LIB_OUTCOME_H
 
 #include <holdfast/abi/endpoint.h>
 #include <holdfast/abi/socket.h>
