@@ -57,24 +57,34 @@ std::string run_part(const Env& env, const Options& options, Function run) {
   return out.str();
 }
 
-struct DescribeSource {
-  object operator()(const FileSourceConfig& file) const {
-    return {{"kind", "file"}, {"path", file.path}};
+boost::json::value to_json(const Value& value) {
+  switch (value.type) {
+    case Value::Type::null:
+      return nullptr;
+    case Value::Type::boolean:
+      return value.boolean;
+    case Value::Type::integer:
+      return value.integer;
+    case Value::Type::sequence: {
+      array list;
+      for (const Value& item : value.items) list.push_back(to_json(item));
+      return list;
+    }
+    case Value::Type::mapping: {
+      object members;
+      for (const Member& member : value.members) members[member.key.text] = to_json(member.value);
+      return members;
+    }
+    default:
+      return boost::json::string(value.text);
   }
-  object operator()(const KubernetesSourceConfig& kubernetes) const {
-    return {{"kind", "kubernetes"},
-            {"kubeconfig", kubernetes.kubeconfig},
-            {"servers", array(kubernetes.servers.begin(), kubernetes.servers.end())},
-            {"silence_seconds", kubernetes.silence.count()},
-            {"compare_seconds", kubernetes.compare_interval.count()}};
-  }
-};
+}
 
-// From the parsed values, key by key: what the file says besides stays here, and so does the text
-// of a file that does not parse; of its problems the places only, for a message may quote a value.
+// From the parsed values, by the table of keys: what the file says besides stays here, and so does
+// the text of a file that does not parse; of its problems the places only, for a message may quote
+// a value.
 std::string describe_config(const Options& options) {
-  const Config& config = options.config;
-  array problems, sources;
+  array problems;
   if (!options.config_problem.empty()) {
     const auto content = read_file(options.config_path, 1 << 20);
     if (content) {
@@ -82,29 +92,11 @@ std::string describe_config(const Options& options) {
         problems.push_back(object{{"line", one.line}, {"column", one.column}});
     }
   }
-  for (const SourceConfig& source : config.sources) {
-    object row = std::visit(DescribeSource{}, source.kind);
-    row["name"] = source.name;
-    row["role"] = source.fallback ? "fallback" : "primary";
-    sources.push_back(std::move(row));
-  }
   std::ostringstream out;
   print_json(out, object{{"file", options.config_path},
                          {"loads", options.config_problem.empty()},
                          {"problems", problems},
-                         {"cgroup", config.cgroup},
-                         {"bpffs", config.bpffs},
-                         {"capacity_services", config.capacity_services},
-                         {"capacity_endpoints", config.capacity_endpoints},
-                         {"state_dir", config.state_dir},
-                         {"admin_socket", config.admin_socket},
-                         {"admin_listen", config.admin_listen},
-                         {"guard_enabled", config.guard.enabled},
-                         {"accident_window_seconds", config.guard.accident_window.count()},
-                         {"accident_services", config.guard.accident_services},
-                         {"accident_nodes", config.guard.accident_nodes},
-                         {"last_ready_settle_ms", config.guard.last_ready_settle.count()},
-                         {"sources", sources}});
+                         {"settings", to_json(describe(options.config))}});
   return out.str();
 }
 

@@ -16,11 +16,12 @@
 #include "agent/model/update.h"
 #include "agent/sources/file/settings.h"
 #include "agent/sources/kubernetes/settings.h"
+#include "agent/sources/value.h"
 
 namespace holdfast {
 
 // One alternative per kind of source; adding a kind is a struct in its folder, a
-// name here, and a row in parse.cpp.
+// name here, and a row in source_kinds.cpp.
 using SourceKindConfig = std::variant<FileSourceConfig, KubernetesSourceConfig>;
 
 struct SourceConfig {
@@ -52,6 +53,10 @@ struct ConfigResult {
   std::vector<Problem> problems;
 };
 ConfigResult parse_config(const std::string& text, const std::string& file);
+
+// Every key there is, with the value in force, as a file would have it; null: not set. Positions
+// are 0.
+Value describe(Config config);
 
 // HOLDFAST_CGROUP, HOLDFAST_BPFFS, HOLDFAST_STATE_DIR, HOLDFAST_ADMIN_SOCKET, HOLDFAST_NODE_NAME,
 // and the flags of the same names: what is set wins over the file.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strict reading of a configuration: a table of keys a section; everything that is wrong is a
-// problem with its position. Private to agent/config.
+// problem with its position. The same tables say what is in force. Private to agent/config.
 #pragma once
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <functional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,60 +14,39 @@
 
 namespace holdfast {
 
+Value string_value(const std::string& text);  // "": null, for no key takes it
+Value integer_value(std::int64_t number);
+Value boolean_value(bool truth);
+
 class Loader {
  public:
   Loader(const std::string& file, ConfigResult& result) : file_(file), result_(result) {}
 
   using Take = std::function<void(const Value&)>;
+  // What a key does: takes the value that the file has, and says the one that is in force.
+  struct Field {
+    Take take;
+    std::function<Value()> say;
+  };
   struct Key {
     std::string name;
-    Take take;
+    Field field;
   };
+  using Keys = std::vector<Key>;
 
-  void section(const Value& value, const std::string& where, const std::vector<Key>& keys) {
-    if (value.is_null()) return;
-    if (value.type != Value::Type::mapping) {
-      problem(value, fmt::format("{} must be a mapping, not {}", where, to_string(value.type)));
-      return;
-    }
-    for (const auto& [name, member] : value.members) {
-      const auto key =
-          std::find_if(keys.begin(), keys.end(),
-                       [&, &text = name.text](const Key& one) { return one.name == text; });
-      if (key != keys.end()) {
-        key->take(member);
-      } else {
-        problem(name,
-                fmt::format("unknown key '{}' in {}{}", name.text, where, hint(name.text, keys)));
-      }
-    }
-  }
+  void section(const Value& value, const std::string& where, const Keys& keys);
+  // Every key with its value, as a file would have it.
+  static Value say(const Keys& keys);
 
-  Take text(std::string& into) {
-    return [this, &into](const Value& value) {
-      if (value.type != Value::Type::string || value.text.empty()) {
-        problem(value, fmt::format("expected a string, not '{}'", value.text));
-      } else {
-        into = value.text;
-      }
-    };
-  }
-  Take path(std::string& into, bool or_auto = false) {
-    return [this, &into, or_auto](const Value& value) {
-      if (value.type != Value::Type::string || value.text.empty()) {
-        problem(value, fmt::format("expected a string, not '{}'", value.text));
-      } else if (value.text[0] != '/' && !(or_auto && value.text == "auto")) {
-        problem(value, fmt::format("expected an absolute path{}, not '{}'",
-                                   or_auto ? " or auto" : "", value.text));
-      } else {
-        into = value.text;
-      }
-    };
-  }
+  // `check` sees the section when its keys have been taken.
+  Field section(const std::string& where, const Keys& keys, const Take& check = nullptr);
+  Field text(std::string& into);
+  Field path(std::string& into, bool or_auto = false);
+  Field boolean(bool& into);
 
   template <class T>
-  Take number(T& into, std::int64_t least, std::int64_t most, bool or_auto = false) {
-    return [this, &into, least, most, or_auto](const Value& value) {
+  Field number(T& into, std::int64_t least, std::int64_t most, bool or_auto = false) {
+    const auto take = [this, &into, least, most, or_auto](const Value& value) {
       if (or_auto && value.text == "auto") {
         into = T{};
       } else if (value.type != Value::Type::integer || value.integer < least ||
@@ -80,33 +57,29 @@ class Loader {
         into = T(value.integer);
       }
     };
+    return {take, [&into, or_auto] {
+              return or_auto && into == T{} ? string_value("auto") : integer_value(into);
+            }};
   }
 
   template <class Duration>  // of the unit that the key names
-  Take duration(Duration& into, std::int64_t least, std::int64_t most) {
-    return [this, &into, least, most](const Value& value) {
+  Field duration(Duration& into, std::int64_t least, std::int64_t most) {
+    const auto take = [this, &into, least, most](const Value& value) {
       std::int64_t count = into.count();
-      number(count, least, most)(value);
+      number(count, least, most).take(value);
       into = Duration(count);
     };
-  }
-
-  Take boolean(bool& into) {
-    return [this, &into](const Value& value) {
-      if (value.type == Value::Type::boolean)
-        into = value.boolean;
-      else
-        problem(value, fmt::format("expected true or false, not '{}'", value.text));
-    };
+    return {take, [&into] { return integer_value(into.count()); }};
   }
 
   void problem(const Value& at, std::string message) {
     result_.problems.push_back({file_, at.line, at.column, "", std::move(message)});
   }
+  std::size_t problems() const { return result_.problems.size(); }
 
  private:
   // "did you mean", or what there is.
-  static std::string hint(const std::string& name, const std::vector<Key>& keys);
+  static std::string hint(const std::string& name, const Keys& keys);
 
   const std::string& file_;
   ConfigResult& result_;
@@ -114,5 +87,7 @@ class Loader {
 
 // One item of `sources`; what is wrong with it is a problem, and leaves it out.
 void load_source(Loader& loader, const Value& value, std::vector<SourceConfig>& sources);
+// The item that would make it.
+Value say_source(Loader& loader, SourceConfig source);
 
 }  // namespace holdfast

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The strict loader: a table of keys per section.
+// The table of keys, a section at a time; and what reads and says a configuration by it.
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <functional>
-#include <set>
 
 #include "agent/config/config.h"
 #include "agent/config/loader.h"
@@ -36,79 +32,86 @@ void check_listen(Loader& loader, const Value& value, std::string& into) {
   }
 }
 
-void load_probe(Loader& loader, const Value& value, ProbeSettings& probe) {
-  loader.section(value, "guard.probe",
-                 {{"enabled", loader.boolean(probe.enabled)},
-                  {"per_second", loader.number(probe.per_second, 1, 1000)},
-                  {"in_flight", loader.number(probe.in_flight, 1, 1024)},
-                  {"timeout_ms", loader.duration(probe.timeout, 10, 60000)},
-                  {"interval_seconds", loader.duration(probe.interval, 1, 3600)},
-                  {"longest_interval_seconds", loader.duration(probe.longest_interval, 1, 3600)}});
-  if (probe.longest_interval < probe.interval) {
+using Keys = Loader::Keys;
+
+Loader::Field listen(Loader& loader, std::string& into) {
+  return {[&](const Value& value) { check_listen(loader, value, into); },
+          [&into] { return string_value(into.empty() ? "none" : into); }};
+}
+
+Loader::Field sources(Loader& loader, std::vector<SourceConfig>& into) {
+  const auto take = [&](const Value& value) {
+    if (value.type != Value::Type::sequence) {
+      loader.problem(value, "sources must be a list");
+      return;
+    }
+    for (const Value& item : value.items) load_source(loader, item, into);
+  };
+  return {take, [&] {
+            Value list;
+            list.type = Value::Type::sequence;
+            for (const SourceConfig& one : into) list.items.push_back(say_source(loader, one));
+            return list;
+          }};
+}
+
+constexpr std::int64_t kMost = 1 << 20;
+
+// clang-format off
+Keys probe_keys(Loader& loader, ProbeSettings& probe) {
+  return {{"enabled",                  loader.boolean(probe.enabled)},
+          {"per_second",               loader.number(probe.per_second, 1, 1000)},
+          {"in_flight",                loader.number(probe.in_flight, 1, 1024)},
+          {"timeout_ms",               loader.duration(probe.timeout, 10, 60000)},
+          {"interval_seconds",         loader.duration(probe.interval, 1, 3600)},
+          {"longest_interval_seconds", loader.duration(probe.longest_interval, 1, 3600)}};
+}
+
+Keys guard_keys(Loader& loader, GuardSettings& guard, ProbeSettings& probe) {
+  const auto check_probe = [&](const Value& value) {
+    if (probe.longest_interval >= probe.interval) return;
     loader.problem(value,
                    fmt::format("longest_interval_seconds ({}) is less than interval_seconds ({})",
                                probe.longest_interval.count(), probe.interval.count()));
-  }
+  };
+  return {{"enabled",                 loader.boolean(guard.enabled)},
+          {"accident_window_seconds", loader.duration(guard.accident_window, 1, 3600)},
+          {"accident_services",       loader.number(guard.accident_services, 1, kMost)},
+          {"accident_nodes",          loader.number(guard.accident_nodes, 1, kMost)},
+          {"last_ready_settle_ms",    loader.duration(guard.last_ready_settle, 0, 60000)},
+          {"absences",                loader.number(guard.absences, 2, 1000)},
+          {"absence_spacing_seconds", loader.duration(guard.absence_spacing, 1, 86400)},
+          {"hold_endpoints_percent",  loader.number(guard.hold_endpoints_percent, 0, 100)},
+          {"hold_endpoints_least",    loader.number(guard.hold_endpoints_least, 1, kMost)},
+          {"hold_services_percent",   loader.number(guard.hold_services_percent, 0, 100)},
+          {"hold_services_least",     loader.number(guard.hold_services_least, 1, kMost)},
+          {"hold_window_seconds",     loader.duration(guard.hold_window, 1, 3600)},
+          {"refused_seconds",         loader.duration(guard.refused_for, 1, 86400)},
+          {"probe",                   loader.section("guard.probe", probe_keys(loader, probe), check_probe)}};
 }
 
-void load_guard(Loader& loader, const Value& value, GuardSettings& guard, ProbeSettings& probe) {
-  constexpr std::int64_t kMost = 1 << 20;
-  loader.section(value, "guard",
-                 {{"enabled", loader.boolean(guard.enabled)},
-                  {"accident_window_seconds", loader.duration(guard.accident_window, 1, 3600)},
-                  {"accident_services", loader.number(guard.accident_services, 1, kMost)},
-                  {"accident_nodes", loader.number(guard.accident_nodes, 1, kMost)},
-                  {"last_ready_settle_ms", loader.duration(guard.last_ready_settle, 0, 60000)},
-                  {"absences", loader.number(guard.absences, 2, 1000)},
-                  {"absence_spacing_seconds", loader.duration(guard.absence_spacing, 1, 86400)},
-                  {"hold_endpoints_percent", loader.number(guard.hold_endpoints_percent, 0, 100)},
-                  {"hold_endpoints_least", loader.number(guard.hold_endpoints_least, 1, kMost)},
-                  {"hold_services_percent", loader.number(guard.hold_services_percent, 0, 100)},
-                  {"hold_services_least", loader.number(guard.hold_services_least, 1, kMost)},
-                  {"hold_window_seconds", loader.duration(guard.hold_window, 1, 3600)},
-                  {"refused_seconds", loader.duration(guard.refused_for, 1, 86400)},
-                  {"probe", [&](const Value& v) { load_probe(loader, v, probe); }}});
+Keys keys_of(Loader& loader, Config& config) {
+  const Keys node = {
+      {"name", loader.text(config.node_name)},
+      {"zone", loader.text(config.node_zone)}};
+  const Keys capacity = {
+      {"services",  loader.number(config.capacity_services, 1, 1 << 20, true)},
+      {"endpoints", loader.number(config.capacity_endpoints, 1, 1 << 22, true)}};
+  const Keys dataplane = {
+      {"cgroup",   loader.path(config.cgroup, true)},
+      {"bpffs",    loader.path(config.bpffs)},
+      {"capacity", loader.section("dataplane.capacity", capacity)}};
+  const Keys admin = {
+      {"socket", loader.path(config.admin_socket)},
+      {"listen", listen(loader, config.admin_listen)}};
+  return {{"node",      loader.section("node", node)},
+          {"dataplane", loader.section("dataplane", dataplane)},
+          {"state_dir", loader.path(config.state_dir)},
+          {"admin",     loader.section("admin", admin)},
+          {"guard",     loader.section("guard", guard_keys(loader, config.guard, config.probe))},
+          {"sources",   sources(loader, config.sources)}};
 }
-
-void load_all(Loader& loader, const Value& root, Config& config) {
-  loader.section(
-      root, "the configuration",
-      {{"node",
-        [&](const Value& v) {
-          loader.section(
-              v, "node",
-              {{"name", loader.text(config.node_name)}, {"zone", loader.text(config.node_zone)}});
-        }},
-       {"dataplane",
-        [&](const Value& v) {
-          loader.section(
-              v, "dataplane",
-              {{"cgroup", loader.path(config.cgroup, true)},
-               {"bpffs", loader.path(config.bpffs)},
-               {"capacity", [&](const Value& c) {
-                  loader.section(
-                      c, "dataplane.capacity",
-                      {{"services", loader.number(config.capacity_services, 1, 1 << 20, true)},
-                       {"endpoints", loader.number(config.capacity_endpoints, 1, 1 << 22, true)}});
-                }}});
-        }},
-       {"state_dir", loader.path(config.state_dir)},
-       {"admin",
-        [&](const Value& v) {
-          loader.section(
-              v, "admin",
-              {{"socket", loader.path(config.admin_socket)},
-               {"listen", [&](const Value& l) { check_listen(loader, l, config.admin_listen); }}});
-        }},
-       {"guard", [&](const Value& v) { load_guard(loader, v, config.guard, config.probe); }},
-       {"sources", [&](const Value& v) {
-          if (v.type != Value::Type::sequence) {
-            loader.problem(v, "sources must be a list");
-            return;
-          }
-          for (const Value& item : v.items) load_source(loader, item, config.sources);
-        }}});
-}
+// clang-format on
 
 }  // namespace
 
@@ -121,12 +124,20 @@ ConfigResult parse_config(const std::string& text, const std::string& file) {
   Loader loader(file, result);
   if (parsed.documents.size() > 1)
     loader.problem(parsed.documents[1], "a configuration is one document");
-  if (!parsed.documents.empty()) load_all(loader, parsed.documents[0], result.config);
+  if (!parsed.documents.empty())
+    loader.section(parsed.documents[0], "the configuration", keys_of(loader, result.config));
   // The embedded default needs no cluster.
   if (result.config.sources.empty() && result.problems.empty()) {
     result.config.sources.push_back({"file", false, FileSourceConfig{"/etc/holdfast/catalog.d"}});
   }
   return result;
+}
+
+Value describe(Config config) {
+  ConfigResult nothing;
+  const std::string no_file;
+  Loader loader(no_file, nothing);
+  return Loader::say(keys_of(loader, config));
 }
 
 }  // namespace holdfast

@@ -2,17 +2,20 @@
 // `check`, `bugreport` and what it takes out.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 
 #include "agent/cli/redact.h"
+#include "tests/unit/cli/config_keys.h"
 #include "tests/unit/cli/fixture.h"
 
 namespace holdfast::cli::test {
 namespace {
 
+namespace json = boost::json;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -99,9 +102,9 @@ TEST(Redact, LeavesTheRest) {
     EXPECT_EQ(redact(text), text);
 }
 
-std::string unpack(const std::string& archive) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(("tar -xzOf " + archive).c_str(), "r"),
-                                                   ::pclose);
+std::string unpack(const std::string& archive, const std::string& member = "") {
+  const std::string command = "tar -xzOf " + archive + " " + member;
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   std::string text;
   for (int c; (c = std::fgetc(pipe.get())) != EOF;) text += static_cast<char>(c);
   return text;
@@ -127,6 +130,34 @@ TEST(BugReport, HasEverythingButSecrets) {
   for (const char* part : {"10.96.0.10", "song", "/etc/holdfast/kubeconfig", "last_error",
                            "refused", HOLDFAST_VERSION, "\"findings\"", "MemTotal"})
     EXPECT_THAT(text, HasSubstr(part));
+}
+
+bool has_key(const json::value& at, const std::string& path) {
+  const auto dot = path.find('.');
+  if (at.is_array()) {  // of `sources`: that of one kind has its keys
+    return std::any_of(at.get_array().begin(), at.get_array().end(),
+                       [&](const json::value& item) { return has_key(item, path); });
+  }
+  const auto* member = at.is_object() ? at.get_object().if_contains(path.substr(0, dot)) : nullptr;
+  return member && (dot == path.npos || has_key(*member, path.substr(dot + 1)));
+}
+
+TEST(BugReport, HasEveryKeyOfTheConfiguration) {
+  Host host;
+  host.hermetic = false;
+  const std::string config = host.directory.write(
+      "config.yaml",
+      "guard: {probe: {timeout_ms: 77}}\nsources: [{name: f, file: {path: /etc/f}}, {name: k, "
+      "kubernetes: {servers: ['https://admin:planted8@10.0.0.1:6443']}}]\n");
+  const std::string file = host.directory.file("r.tar.gz");
+  ASSERT_EQ(host.run({"--config", config, "bugreport", "--file", file}).code, kOk);
+  const std::string text = unpack(file, "--wildcards '*/config.json'");
+  const json::value settings = json::parse(text).at("settings");
+  const Names keys = keys_of_the_configuration();
+  ASSERT_GT(keys.size(), 30u);
+  for (const std::string& key : keys) EXPECT_TRUE(has_key(settings, key)) << key;
+  EXPECT_EQ(settings.at("guard").at("probe").at("timeout_ms").as_int64(), 77);
+  EXPECT_THAT(text, HasSubstr("https://[redacted]@10.0.0.1:6443"));
 }
 
 TEST(BugReport, WithoutDaemonMapsOrAConfigurationThatLoads) {

@@ -9,12 +9,11 @@
 
 #include "agent/cli/commands.h"
 #include "agent/config/config.h"
+#include "tests/unit/cli/config_keys.h"
 #include "tests/unit/cli/fixture.h"
 
 namespace holdfast::cli::test {
 namespace {
-
-using Names = std::set<std::string>;
 
 std::string read(const std::string& path) {
   std::ifstream in(HOLDFAST_SOURCE_DIR "/" + path);
@@ -63,36 +62,8 @@ TEST(Manual, TheOptionsOfHoldfastd) {
   EXPECT_EQ(documented_options(read("docs/man/holdfastd.8.scd")), real);
 }
 
-// The configuration tells its own keys: an unknown one in a section is answered with those there
-// are. Keys below `at` ("a.b"), where `before` and `after` wrap what stands there into a document.
-void collect(const std::string& at, const std::string& before, const std::string& after,
-             Names& into) {
-  constexpr const char* kNoKey = "zzzzzzzzzzzz";
-  std::string known;
-  for (const std::string list : {"", "["}) {
-    const std::string text =
-        before + list + "{" + kNoKey + ": 1}" + (list.empty() ? "" : "]") + after;
-    for (const Problem& one : parse_config(text, "c").problems) {
-      if (one.message.find("is not in this version") != std::string::npos) return;
-      const auto keys = one.message.find("expected one of: ");
-      if (keys == std::string::npos) continue;
-      known = one.message.substr(keys + 17);
-      const std::string inner = list + "{";
-      std::istringstream words(known);
-      for (std::string key; words >> key;) {
-        if (key.back() == ',') key.pop_back();
-        collect(at.empty() ? key : at + "." + key, before + inner + key + ": ",
-                (list.empty() ? "}" : "}]") + after, into);
-      }
-      return;
-    }
-  }
-  into.insert(at);
-}
-
 TEST(Manual, TheKeysOfTheConfiguration) {
-  Names real;
-  collect("", "# a text that begins with a brace would be JSON\n", "", real);
+  const Names real = keys_of_the_configuration();
   ASSERT_TRUE(real.contains("dataplane.capacity.services"));
   ASSERT_TRUE(real.contains("sources.kubernetes.servers"));
   const std::string page = read("docs/man/holdfast-config.5.scd");

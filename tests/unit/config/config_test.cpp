@@ -36,8 +36,7 @@ TEST(Defaults, AreThoseOfTheDesign) {
   }
 }
 
-TEST(EveryKey, IsRead) {
-  const Config config = good(R"(
+constexpr const char* kEveryKey = R"(
 node: {name: n1, zone: z1}
 dataplane: {cgroup: /sys/fs/cgroup/x, bpffs: /sys/fs/bpf/x, capacity: {services: 100, endpoints: auto}}
 state_dir: /s
@@ -63,7 +62,12 @@ sources:
 - name: disaster
   role: fallback
   file: {path: /etc/second.yaml}
-)");
+- name: cluster
+  kubernetes: {kubeconfig: /k, servers: ['https://a:1', 'https://b:2'], silence_seconds: 22, compare_seconds: 23}
+)";
+
+TEST(EveryKey, IsRead) {
+  const Config config = good(kEveryKey);
   EXPECT_EQ(config.node_name, "n1");
   EXPECT_EQ(config.node_zone, "z1");
   EXPECT_EQ(config.cgroup, "/sys/fs/cgroup/x");
@@ -92,11 +96,50 @@ sources:
   EXPECT_EQ(config.probe.timeout, std::chrono::milliseconds(18));
   EXPECT_EQ(config.probe.interval, std::chrono::seconds(19));
   EXPECT_EQ(config.probe.longest_interval, std::chrono::seconds(20));
-  ASSERT_EQ(config.sources.size(), 2u);
+  ASSERT_EQ(config.sources.size(), 3u);
   EXPECT_EQ(config.sources[0].name, "first");
   EXPECT_FALSE(config.sources[0].fallback);
   EXPECT_EQ(config.sources[1].name, "disaster") << "in the order of precedence";
   EXPECT_TRUE(config.sources[1].fallback);
+  const auto& cluster = std::get<KubernetesSourceConfig>(config.sources[2].kind);
+  EXPECT_EQ(cluster.kubeconfig, "/k");
+  EXPECT_EQ(cluster.servers, (std::vector<std::string>{"https://a:1", "https://b:2"}));
+  EXPECT_EQ(cluster.silence, std::chrono::seconds(22));
+  EXPECT_EQ(cluster.compare_interval, std::chrono::seconds(23));
+}
+
+// Flow style, which is YAML as well as nearly JSON. What is not set is left out.
+std::string written(const Value& value) {
+  std::string text;
+  for (const Value& item : value.items) text += (text.empty() ? "" : ", ") + written(item);
+  for (const auto& [key, member] : value.members) {
+    if (!member.is_null()) text += (text.empty() ? "" : ", ") + key.text + ": " + written(member);
+  }
+  switch (value.type) {
+    case Value::Type::sequence:
+      return "[" + text + "]";
+    case Value::Type::mapping:
+      return "{" + text + "}";
+    case Value::Type::string:
+      return "'" + value.text + "'";
+    default:
+      return value.text;
+  }
+}
+
+TEST(EveryKey, IsSaidAsItWouldBeRead) {
+  for (const char* text : {kEveryKey, "", "admin: {listen: none}\n"}) {
+    const std::string said = "# YAML\n" + written(describe(good(text)));
+    EXPECT_EQ("# YAML\n" + written(describe(good(said))), said);
+  }
+  const Value said = describe(good(kEveryKey));
+  const auto* guard = said.find("guard");
+  ASSERT_TRUE(guard && guard->find("probe"));
+  EXPECT_EQ(guard->find("probe")->find("timeout_ms")->integer, 18);
+  EXPECT_EQ(said.find("dataplane")->find("capacity")->find("endpoints")->text, "auto");
+  EXPECT_EQ(said.find("sources")->items[1].find("role")->text, "fallback");
+  EXPECT_TRUE(said.find("sources")->items[0].find("role")->is_null());
+  EXPECT_FALSE(said.find("sources")->items[2].find("kubernetes")->find("in_cluster")->boolean);
 }
 
 TEST(EveryKey, JsonIsReadToo) {
