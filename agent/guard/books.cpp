@@ -31,14 +31,15 @@ HeldFacts* HoldBook::find(const Endpoint& endpoint, Protocol protocol) {
   return found != endpoints.end() && key(*found) == wanted ? &*found : nullptr;
 }
 
-void Burst::add(const ServiceKey& key, std::size_t endpoints, bool service, TimePoint now) {
+void RemovalWindow::add(const ServiceKey& key, std::size_t endpoints, bool service, TimePoint now) {
   removals_.push_back({now, key, endpoints, service});
   endpoints_ += endpoints;
   services_ += service ? 1 : 0;
 }
 
-std::vector<ServiceKey> Burst::exceeded(const GuardSettings& settings, std::size_t all_endpoints,
-                                        std::size_t all_services, TimePoint now) {
+std::vector<ServiceKey> RemovalWindow::exceeded(const GuardSettings& settings,
+                                                std::size_t all_endpoints, std::size_t all_services,
+                                                TimePoint now) {
   // A source that takes the same things away again and again fills no memory.
   const std::size_t most = 64 + 4 * all_services;
   while (!removals_.empty() &&

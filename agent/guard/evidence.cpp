@@ -93,10 +93,10 @@ Judged Guard::evidence(const std::vector<Evidence>& found, TimePoint now) {
   for (const Evidence& one : found) {
     if (one.verdict == Verdict::alive) alive.emplace(one.address, one.port, one.protocol);
   }
-  Ground ground;
-  ground.alive = &alive;
+  Grounds grounds;
+  grounds.alive = &alive;
   for (const ServiceKey& key : concerned) {
-    auto admitted = judge_service(*state_, key, state_->entries[key].said, ground, now);
+    auto admitted = judge_service(*state_, key, state_->entries[key].said, grounds, now);
     if (admitted) result.admitted.push_back(std::move(*admitted));
   }
   state_->claims.sweep();

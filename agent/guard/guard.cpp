@@ -57,13 +57,13 @@ std::vector<Admitted> Guard::restore(const GuardMemory& memory, TimePoint now) {
   }
   // What is held is absent since now: all other claims coexisted.
   state.claims.begin_update();
-  Ground ground;
-  ground.cause = {HoldReason::restored};
+  Grounds grounds;
+  grounds.cause = {HoldReason::restored};
   std::vector<Admitted> result;
   for (std::size_t index = 0; index < said.size(); ++index) {
     const GuardMemory::Entry& one = memory.services[index];
     const ServiceKey& key = one.admitted->key;
-    auto admitted = judge_service(state, key, said[index], ground, now, one.admitted);
+    auto admitted = judge_service(state, key, said[index], grounds, now, one.admitted);
     if (!admitted) continue;
     const auto entry = state.entries.find(key);
     if (entry != state.entries.end()) {
@@ -117,10 +117,10 @@ std::vector<Admitted> Guard::admit(const SourceUpdate& update, TimePoint now) {
 
 std::vector<Admitted> Guard::tick(TimePoint now) {
   GuardPass pass(*state_, now);
-  Ground ground;
-  ground.explained = true;  // by the event that settled
+  Grounds grounds;
+  grounds.explained = true;  // by the event that settled
   for (const auto& [key, said] : state_->accident.due(state_->settings, now)) {
-    pass.judge(key, said, ground);
+    pass.judge(key, said, grounds);
   }
   state_->claims.sweep();
   return pass.take();

@@ -87,11 +87,11 @@ std::optional<ServiceKey> find_hold(const Guard::State& state, const std::string
 std::vector<Admitted> take_away(const std::vector<ServiceKey>& held, Guard::State& state,
                                 TimePoint now) {
   GuardPass pass(state, now);
-  Ground ground;
-  ground.accepted = true;
+  Grounds grounds;
+  grounds.accepted = true;
   for (const ServiceKey& key : held) {
     state.accident.forget(key);
-    pass.judge(key, state.entries[key].said, ground);
+    pass.judge(key, state.entries[key].said, grounds);
   }
   state.claims.sweep();
   return pass.take();

@@ -21,24 +21,24 @@ bool any_doubted(const Service* service) {
   });
 }
 
-bool found_alive(const Ground& ground, const Endpoint& endpoint, Protocol protocol) {
-  return ground.alive && ground.alive->contains({endpoint.address, endpoint.port, protocol});
+bool found_alive(const Grounds& grounds, const Endpoint& endpoint, Protocol protocol) {
+  return grounds.alive && grounds.alive->contains({endpoint.address, endpoint.port, protocol});
 }
 
 }  // namespace
 
-bool from_older_answer(const Ground& ground) {
-  return ground.update && ground.basis == Basis::list && doubts_all(*ground.update);
+bool from_older_answer(const Grounds& grounds) {
+  return grounds.update && grounds.basis == Basis::list && doubts_all(*grounds.update);
 }
 
-ServicePtr mark_newcomers(const ServicePtr& said, const Service* before, const Ground& ground) {
-  const bool older = from_older_answer(ground);
+ServicePtr mark_newcomers(const ServicePtr& said, const Service* before, const Grounds& grounds) {
+  const bool older = from_older_answer(grounds);
   if (!older && !any_doubted(before)) return said;
-  const bool confirmed = ground.update && !doubts_all(*ground.update);
+  const bool confirmed = grounds.update && !doubts_all(*grounds.update);
   const auto doubted = [&](const Endpoint* was, const Endpoint& now, Protocol protocol) {
     if (!was || was->identity != now.identity) return older;
     if (was->held) return was->doubted && older;  // it is back, by an answer that proves nothing
-    return was->doubted && !confirmed && !found_alive(ground, now, protocol);
+    return was->doubted && !confirmed && !found_alive(grounds, now, protocol);
   };
   std::shared_ptr<Service> marked;
   for (std::size_t index = 0; index < said->pools.size(); ++index) {

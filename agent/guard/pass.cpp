@@ -76,15 +76,15 @@ void GuardPass::take(std::optional<Admitted> admitted) {
   if (admitted) result_.push_back(std::move(*admitted));
 }
 
-void GuardPass::judge(const ServiceKey& key, const ServicePtr& said, const Ground& ground) {
+void GuardPass::judge(const ServiceKey& key, const ServicePtr& said, const Grounds& grounds) {
   spent_ += 1 + (said ? endpoint_count(*said) : 0);
-  take(judge_service(state_, key, said, ground, now_));
+  take(judge_service(state_, key, said, grounds, now_));
 }
 
 // What is held is looked at again although the source says nothing new of the service.
-void GuardPass::judge_again(const ServiceKey& key, const Ground& ground) {
+void GuardPass::judge_again(const ServiceKey& key, const Grounds& grounds) {
   const auto entry = state_.entries.find(key);
-  if (entry != state_.entries.end()) judge(key, entry->second.said, ground);
+  if (entry != state_.entries.end()) judge(key, entry->second.said, grounds);
 }
 
 void GuardPass::every_change() {
@@ -107,13 +107,13 @@ void GuardPass::every_change_again() {
 
 void GuardPass::judge_change(std::size_t index) {
   const ServiceChange& change = update_->changes[index];
-  Ground ground;
-  ground.update = update_;
-  ground.change = &change;
-  ground.basis = change.basis;
-  ground.explained = change.explained;
+  Grounds grounds;
+  grounds.update = update_;
+  grounds.change = &change;
+  grounds.basis = change.basis;
+  grounds.explained = change.explained;
   judged_.insert(change.key);
-  judge(change.key, settled_[index], ground);
+  judge(change.key, settled_[index], grounds);
 }
 
 void GuardPass::contested() {
@@ -141,9 +141,9 @@ void GuardPass::held_in_parts() {
 }
 
 void GuardPass::judge_in_parts(std::size_t index) {
-  Ground ground;
-  ground.update = update_;
-  judge_again(keys_[index], ground);
+  Grounds grounds;
+  grounds.update = update_;
+  judge_again(keys_[index], grounds);
 }
 
 // What was restored and is not in the answer is judged by the first one that is whole, or that says
@@ -159,11 +159,11 @@ void GuardPass::restored() {
 
 void GuardPass::judge_restored(std::size_t index) {
   const Service& before = *state_.entries[keys_[index]].admitted;
-  Ground ground;
-  ground.update = update_;
-  ground.basis = in_parts() || !before.origin.get().empty() ? Basis::event : Basis::list;
+  Grounds grounds;
+  grounds.update = update_;
+  grounds.basis = in_parts() || !before.origin.get().empty() ? Basis::event : Basis::list;
   spent_ += endpoint_count(before);
-  judge(keys_[index], nullptr, ground);
+  judge(keys_[index], nullptr, grounds);
 }
 
 void GuardPass::accidents() {
@@ -172,16 +172,16 @@ void GuardPass::accidents() {
     if (!entry.admitted) continue;
     const ServicePtr before = ready_as(*taken.before, *entry.admitted);
     entry.said = taken.said;  // no event explains it any more
-    Ground ground;
-    ground.mass = true;
-    ground.cause = taken.cause;
-    take(judge_service(state_, taken.key, taken.said, ground, now_, before));
+    Grounds grounds;
+    grounds.mass = true;
+    grounds.cause = taken.cause;
+    take(judge_service(state_, taken.key, taken.said, grounds, now_, before));
   }
 }
 
 void GuardPass::thresholds() {
   const auto keys =
-      state_.burst.exceeded(state_.settings, state_.endpoints, state_.entries.size(), now_);
+      state_.removals.exceeded(state_.settings, state_.endpoints, state_.entries.size(), now_);
   for (const ServiceKey& key : keys) {
     const auto entry = state_.entries.find(key);
     if (entry == state_.entries.end() || !entry->second.hold) continue;
@@ -202,9 +202,9 @@ void GuardPass::newcomers() {
 }
 
 void GuardPass::confirm(std::size_t index) {
-  Ground ground;
-  ground.update = update_;
-  judge_again(keys_[index], ground);
+  Grounds grounds;
+  grounds.update = update_;
+  judge_again(keys_[index], grounds);
 }
 
 void GuardPass::absent_from_list() {

@@ -26,7 +26,7 @@ class GuardPass {
   // What changed by it.
   std::vector<Admitted> take() { return std::move(result_); }
 
-  void judge(const ServiceKey& key, const ServicePtr& said, const Ground& ground);
+  void judge(const ServiceKey& key, const ServicePtr& said, const Grounds& grounds);
   void thresholds();
 
  private:
@@ -56,7 +56,7 @@ class GuardPass {
 
   bool undoubted_list() const { return update_->list && update_->doubts.empty(); }
   bool in_parts() const { return !update_->confirmed_origins.empty(); }
-  void judge_again(const ServiceKey& key, const Ground& ground);
+  void judge_again(const ServiceKey& key, const Grounds& grounds);
   void take(std::optional<Admitted> admitted);
 
   Guard::State& state_;

@@ -56,7 +56,7 @@ struct HoldBook {
 };
 
 // Unexplained removals in a sliding window, against the thresholds of design.md 4.3.
-class Burst {
+class RemovalWindow {
  public:
   void add(const ServiceKey& key, std::size_t endpoints, bool service, TimePoint now);
   // The services of the window, if it reached a threshold, that were not named before.
@@ -99,7 +99,7 @@ struct Guard::State {
   std::size_t with_node_ports = 0;                 // admitted services
   AccidentWatch accident;
   Claims claims;
-  Burst burst;
+  RemovalWindow removals;
   // Of every held or doubted endpoint: whose it is. The key points into `entries`.
   std::unordered_multimap<std::uint64_t, const ServiceKey*> suspected;
   std::vector<HoldNews> news;
@@ -113,7 +113,7 @@ struct Guard::State {
 // What a judgement stands on, beside what the source says of the service.
 using Alive = std::set<std::tuple<IpAddress, std::uint16_t, Protocol>>;
 
-struct Ground {
+struct Grounds {
   const SourceUpdate* update = nullptr;   // nullptr: not the source's word (evidence, an operator)
   const ServiceChange* change = nullptr;  // nullptr: the service is not in the update
   Basis basis = Basis::event;
@@ -125,9 +125,9 @@ struct Ground {
 };
 
 // What only an older answer lists (design.md 4.10).
-bool from_older_answer(const Ground& ground);
+bool from_older_answer(const Grounds& grounds);
 // `said`, with the endpoints marked that are to be used last, given what was admitted `before`.
-ServicePtr mark_newcomers(const ServicePtr& said, const Service* before, const Ground& ground);
+ServicePtr mark_newcomers(const ServicePtr& said, const Service* before, const Grounds& grounds);
 bool has_newcomers(const Service& service);
 
 template <class Work>
@@ -144,7 +144,7 @@ void for_each_suspect(const Service* service, Work work) {
 // of what is kept. `before`: what was admitted, if it is not the entry's own value. nullopt: what
 // is admitted stays as it is.
 std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, const ServicePtr& said,
-                                      const Ground& ground, TimePoint now,
+                                      const Grounds& grounds, TimePoint now,
                                       const ServicePtr& before = nullptr);
 
 }  // namespace holdfast
