@@ -4,7 +4,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/command.h"
 
 namespace holdfast::cli {
 

@@ -19,9 +19,6 @@
 
 namespace holdfast::cli {
 
-// Design: 0 ok, 1 failed or unhealthy, 2 usage, 3 the daemon does not answer.
-enum Exit { kOk = 0, kFailed = 1, kUsage = 2, kNoDaemon = 3 };
-
 struct MapsView {
   Image image;
   Capacity capacity;
@@ -45,8 +42,5 @@ struct Env {
 };
 
 Env real_env(std::ostream& out, std::ostream& err, char** environment);
-
-// The whole program; `arguments` without its name. Returns the exit code.
-int run(const Env& env, const std::vector<std::string>& arguments);
 
 }  // namespace holdfast::cli

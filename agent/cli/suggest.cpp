@@ -2,7 +2,8 @@
 #include "agent/cli/suggest.h"
 
 #include <algorithm>
-#include <numeric>
+
+#include "agent/cli/globals.h"
 
 namespace holdfast::cli {
 namespace {
@@ -35,21 +36,74 @@ std::string join(const std::string& path, const std::string& word) {
   return path.empty() ? word : path + " " + word;
 }
 
+// "--output=json" -> "--output", "-ojson" -> "-o".
+std::string spelling(const std::string& word) {
+  return word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2);
+}
+
+bool is(const Flag& flag, const std::string& spelling) {
+  return spelling == flag.name || spelling == flag.letter;
+}
+
+std::vector<Flag> global_flags() {
+  Globals globals;
+  return declare(globals).flags;
+}
+
+// A command line without the values of its flags.
+struct Split {
+  std::vector<std::string> words;
+  std::vector<std::string> flags;  // as typed
+};
+
+Split split(const Commands& commands, const std::vector<std::string>& arguments) {
+  const auto without = flags_without_value(commands);
+  Split result;
+  for (std::size_t index = 0; index < arguments.size(); ++index) {
+    const std::string& word = arguments[index];
+    if (!word.starts_with("-")) {
+      result.words.push_back(word);
+      continue;
+    }
+    result.flags.push_back(word);
+    const bool inline_value =
+        word.find('=') != std::string::npos || (word.size() > 2 && word[1] != '-');
+    if (!inline_value && !without.contains(word)) ++index;
+  }
+  return result;
+}
+
 }  // namespace
 
-const std::set<std::string>& flags_without_value() {
-  static const std::set<std::string> flags = {"-h",    "--help",  "--no-headers",
-                                              "--all", "--force", "--force-identity"};
+std::vector<Flag> all_flags(const Commands& commands) {
+  std::vector<Flag> flags = global_flags();
+  for (const Command& command : commands) {
+    for (const Flag& flag : declare(command).usage.flags) {
+      const bool known = std::any_of(flags.begin(), flags.end(),
+                                     [&](const Flag& one) { return one.name == flag.name; });
+      if (!known) flags.push_back(flag);
+    }
+  }
   return flags;
 }
 
-std::set<std::string> next_words(const std::string& path) {
+std::set<std::string> flags_without_value(const Commands& commands) {
+  std::set<std::string> flags = {"-h", "--help"};
+  for (const Flag& flag : all_flags(commands)) {
+    if (flag.takes_value()) continue;
+    flags.insert(flag.name);
+    if (!flag.letter.empty()) flags.insert(flag.letter);
+  }
+  return flags;
+}
+
+std::set<std::string> next_words(const Commands& commands, const std::string& path) {
   std::set<std::string> words;
   const std::string prefix = path.empty() ? "" : path + " ";
-  for (const Command& command : commands()) {
-    if (!command.path.starts_with(prefix) || command.path == path) continue;
+  for (const Command& command : commands) {
+    if (!command.words.starts_with(prefix) || command.words == path) continue;
     const std::string word =
-        command.path.substr(prefix.size(), command.path.find(' ', prefix.size()) - prefix.size());
+        command.words.substr(prefix.size(), command.words.find(' ', prefix.size()) - prefix.size());
     words.insert(word);
     if (const auto alias = aliases().find(word); alias != aliases().end())
       words.insert(alias->second);
@@ -57,17 +111,11 @@ std::set<std::string> next_words(const std::string& path) {
   return words;
 }
 
-std::optional<Unknown> find_unknown(const std::vector<std::string>& arguments) {
+std::optional<Unknown> find_unknown(const Commands& commands,
+                                    const std::vector<std::string>& arguments) {
   std::string path;
-  for (std::size_t index = 0; index < arguments.size(); ++index) {
-    const std::string& word = arguments[index];
-    if (word.starts_with("-")) {
-      const bool inline_value =
-          word.find('=') != std::string::npos || (word.size() > 2 && word[1] != '-');
-      if (!inline_value && !flags_without_value().contains(word)) ++index;
-      continue;
-    }
-    const auto words = next_words(path);
+  for (const std::string& word : split(commands, arguments).words) {
+    const auto words = next_words(commands, path);
     if (words.empty()) return std::nullopt;  // an argument of the command
     if (words.contains(word)) {
       path = join(path, canonical(word));
@@ -78,6 +126,35 @@ std::optional<Unknown> find_unknown(const std::vector<std::string>& arguments) {
         [&](const auto& a, const auto& b) { return distance(word, a) < distance(word, b); });
     const bool near = distance(word, *best) <= std::max<std::size_t>(1, word.size() / 3);
     return Unknown{word, near ? join(path, canonical(*best)) : ""};
+  }
+  return std::nullopt;
+}
+
+std::optional<Misplaced> find_misplaced(const Commands& commands,
+                                        const std::vector<std::string>& arguments) {
+  const Split line = split(commands, arguments);
+  std::string path;
+  for (const std::string& word : line.words) {
+    if (!next_words(commands, path).contains(word)) break;
+    path = join(path, canonical(word));
+  }
+  const auto has = [](const std::vector<Flag>& flags, const std::string& typed) {
+    return std::any_of(flags.begin(), flags.end(), [&](const Flag& one) { return is(one, typed); });
+  };
+  for (const std::string& word : line.flags) {
+    const std::string typed = spelling(word);
+    std::vector<std::string> owners;
+    bool own = has(global_flags(), typed);
+    for (const Command& command : commands) {
+      if (!has(declare(command).usage.flags, typed)) continue;
+      own = own || command.words == path;
+      owners.push_back("'holdfast " + command.words + "'");
+    }
+    if (own || owners.empty() || path.empty()) continue;
+    std::string all;
+    for (const std::string& one : owners)
+      all += (all.empty() ? "" : &one == &owners.back() ? " and " : ", ") + one;
+    return Misplaced{typed, path, all};
   }
   return std::nullopt;
 }

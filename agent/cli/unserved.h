@@ -7,7 +7,7 @@
 #include <boost/json/array.hpp>
 #include <vector>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/command.h"
 
 namespace holdfast::cli {
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every command of the table: help, exit codes, usage errors, errors in the format asked for.
-#include "agent/cli/commands.h"
+#include "agent/cli/commands/table.h"
 
 #include <gmock/gmock.h>
+
+#include <algorithm>
 
 #include "tests/unit/cli/fixture.h"
 
@@ -21,40 +23,93 @@ std::vector<std::string> words(const std::string& text) {
 TEST(Table, EveryCommandExplainsItself) {
   for (const Command& command : commands()) {
     Host host;
-    auto arguments = words(command.path);
+    auto arguments = words(command.words);
     arguments.push_back("--help");
     const Outcome outcome = host.run(arguments);
-    EXPECT_EQ(outcome.code, kOk) << command.path;
-    EXPECT_THAT(outcome.out, HasSubstr(command.help)) << command.path;
-    EXPECT_THAT(outcome.err, IsEmpty()) << command.path;
-    for (const std::string& flag : command.flags) EXPECT_THAT(outcome.out, HasSubstr(flag));
+    EXPECT_EQ(outcome.code, kOk) << command.words;
+    EXPECT_THAT(outcome.out, HasSubstr(command.help)) << command.words;
+    EXPECT_THAT(outcome.err, IsEmpty()) << command.words;
+    const Usage usage = declare(command).usage;
+    for (const Flag& flag : usage.flags) EXPECT_THAT(outcome.out, HasSubstr(flag.name));
+    for (const Argument& one : usage.positional) EXPECT_THAT(outcome.out, HasSubstr(one.name));
+    for (const std::string& one : usage.examples) EXPECT_THAT(outcome.out, HasSubstr("\n  " + one));
   }
+}
+
+// An example that is not understood would be told so before anything is asked.
+TEST(Table, EveryExampleIsUnderstood) {
+  for (const Command& command : commands()) {
+    for (const std::string& example : declare(command).usage.examples) {
+      EXPECT_THAT(example, testing::StartsWith("holdfast " + command.words)) << example;
+      auto arguments = words(example.substr(std::string("holdfast ").size()));
+      Host host;
+      arguments.insert(arguments.end(), {"--state-dir", host.directory.path()});
+      const Outcome outcome = host.run(arguments);
+      EXPECT_NE(outcome.code, kUsage) << example << ": " << outcome.err;
+    }
+  }
+}
+
+// Those of every other command, each with a value where it takes one.
+TEST(Table, AFlagOfAnotherCommandIsRefusedWithWhoseItIs) {
+  for (const Command& owner : commands()) {
+    for (const Flag& flag : declare(owner).usage.flags) {
+      for (const Command& other : commands()) {
+        const Usage usage = declare(other).usage;
+        if (std::any_of(usage.flags.begin(), usage.flags.end(),
+                        [&](const Flag& one) { return one.name == flag.name; }))
+          continue;
+        Host host;
+        auto arguments = words(other.words);
+        if (!usage.positional.empty()) arguments.push_back("10.0.0.1:80");
+        arguments.push_back(flag.name);
+        if (flag.takes_value()) arguments.push_back("tcp");
+        const Outcome outcome = host.run(arguments);
+        EXPECT_EQ(outcome.code, kUsage) << testing::PrintToString(arguments);
+        EXPECT_THAT(outcome.out, IsEmpty());
+        EXPECT_THAT(outcome.err, HasSubstr(flag.name + " is no option of 'holdfast " + other.words +
+                                           "'; it is of "));
+        EXPECT_THAT(outcome.err, HasSubstr("'holdfast " + owner.words + "'"));
+        EXPECT_THAT(host.requests, IsEmpty());
+      }
+    }
+  }
+}
+
+TEST(Usage, AFlagOfAnotherCommandInAnySpelling) {
+  EXPECT_THAT(Host().run({"status", "-f", "x"}).err,
+              HasSubstr("-f is no option of 'holdfast status'; it is of 'holdfast bugreport'\n"));
+  EXPECT_THAT(Host().run({"--timeout=3", "svc", "ls", "--generation=4"}).err,
+              HasSubstr("--generation is no option of 'holdfast service list'"));
+  EXPECT_THAT(Host().run({"diff", "--all"}).err,
+              HasSubstr("it is of 'holdfast accept' and 'holdfast reject'\n"));
+  EXPECT_THAT(Host().run({"bugreport", "--timeout", "0"}).err, HasSubstr("--timeout: "));
 }
 
 TEST(Table, EveryCommandRefusesAnUnknownFlag) {
   for (const Command& command : commands()) {
     Host host;
-    auto arguments = words(command.path);
-    if (!command.arguments.empty()) arguments.push_back("10.0.0.1:80");
+    auto arguments = words(command.words);
+    if (!declare(command).usage.positional.empty()) arguments.push_back("10.0.0.1:80");
     arguments.push_back("--no-such-flag");
     const Outcome outcome = host.run(arguments);
-    EXPECT_EQ(outcome.code, kUsage) << command.path;
-    EXPECT_THAT(outcome.out, IsEmpty()) << command.path;
-    EXPECT_THAT(outcome.err, HasSubstr("--no-such-flag")) << command.path;
+    EXPECT_EQ(outcome.code, kUsage) << command.words;
+    EXPECT_THAT(outcome.out, IsEmpty()) << command.words;
+    EXPECT_THAT(outcome.err, HasSubstr("--no-such-flag")) << command.words;
   }
 }
 
 TEST(Table, ArgumentsAreCounted) {
   for (const Command& command : commands()) {
     Host host;
-    auto arguments = words(command.path);
-    const bool required = !command.arguments.empty() && command.arguments[0] != '[';
-    if (required) {
-      EXPECT_EQ(host.run(arguments).code, kUsage) << command.path;
+    auto arguments = words(command.words);
+    const auto positional = declare(command).usage.positional;
+    if (!positional.empty() && positional[0].required) {
+      EXPECT_EQ(host.run(arguments).code, kUsage) << command.words;
     }
-    if (command.arguments.ends_with("...")) continue;
+    if (!positional.empty() && positional[0].many()) continue;
     arguments.insert(arguments.end(), {"one", "two"});
-    EXPECT_EQ(host.run(arguments).code, kUsage) << command.path;
+    EXPECT_EQ(host.run(arguments).code, kUsage) << command.words;
   }
 }
 
@@ -63,7 +118,7 @@ TEST(Usage, HelpIsNoError) {
     const Outcome outcome = Host().run({flag});
     EXPECT_EQ(outcome.code, kOk);
     for (const Command& command : commands())
-      EXPECT_THAT(outcome.out, HasSubstr("\n  " + words(command.path)[0])) << command.path;
+      EXPECT_THAT(outcome.out, HasSubstr("\n  " + words(command.words)[0])) << command.words;
   }
 }
 
@@ -99,6 +154,7 @@ TEST(Usage, BadValues) {
         {"status", "--timeout", "0"},
         {"status", "--timeout", "x"},
         {"explain", "10.0.0.1:80", "--protocol", "icmp"},
+        {"snapshot", "export", "x", "--generation", "0"},
         {"explain", "10.0.0.1"},
         {"explain", "10.0.0.1:0"},
         {"explain", "10.0.0.1:80x"},

@@ -11,7 +11,7 @@
 #include <map>
 #include <sstream>
 
-#include "agent/cli/env.h"
+#include "agent/cli/commands/table.h"
 #include "agent/dataplane/memory.h"
 #include "agent/plan/planner.h"
 

@@ -7,7 +7,7 @@
 #include <regex>
 #include <set>
 
-#include "agent/cli/commands.h"
+#include "agent/cli/commands/table.h"
 #include "agent/config/config.h"
 #include "tests/unit/cli/config_keys.h"
 #include "tests/unit/cli/fixture.h"
@@ -37,7 +37,9 @@ TEST(Manual, TheOptionsOfHoldfast) {
   const std::string page = read("docs/man/holdfast.1.scd");
   Names real = matches(Host().run({"--help"}).out, "(--[a-z][a-z-]*)");
   ASSERT_TRUE(real.contains("--output"));
-  for (const Command& command : commands()) real.insert(command.flags.begin(), command.flags.end());
+  for (const Command& command : commands()) {
+    for (const Flag& flag : declare(command).usage.flags) real.insert(flag.name);
+  }
   EXPECT_EQ(documented_options(page), real);
 }
 
@@ -46,7 +48,7 @@ TEST(Manual, TheCommandsOfHoldfast) {
   const auto from = page.find("\n# COMMANDS"), to = page.find("\n# EXIT STATUS");
   ASSERT_NE(from, page.npos);
   Names real, documented;
-  for (const Command& command : commands()) real.insert(command.path);
+  for (const Command& command : commands()) real.insert(command.words);
   // The lines that begin an entry: "*service list*", "*completion bash*, *completion zsh*".
   std::istringstream lines(page.substr(from, to - from));
   for (std::string line; std::getline(lines, line);) {

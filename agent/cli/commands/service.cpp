@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// `service show`: one service from the pinned maps, and from the daemon what no map tells: who else
+// Services from the pinned maps; of one of them also what no map tells, from the daemon: who else
 // claims its frontends.
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <memory>
 #include <optional>
 #include <ostream>
 
 #include "agent/base/text.h"
 #include "agent/cli/ask.h"
+#include "agent/cli/commands/table.h"
 #include "agent/cli/unserved.h"
 #include "agent/cli/views.h"
 
@@ -90,12 +92,33 @@ void describe(const Env& env, const Options& options, const std::string& name, c
   }
 }
 
-}  // namespace
+array services(const Options& options, const MapsView& maps) {
+  array rows;
+  for (const ServiceView& view : services_of(maps.image)) {
+    if (options.name_space.empty() || view.key.name_space == options.name_space)
+      rows.push_back(service_row(view));
+  }
+  add_unserved(options, rows);
+  return rows;
+}
 
-int service_show(const Env& env, const Options& options) {
+int list(const Env& env, const Options& options) {
   const auto maps = env.open_maps(options.config.bpffs);
   if (!maps) return report(env, options, maps.error());
-  std::string wanted = options.arguments.at(0);
+  print_rows(env.out, options.rendering, services(options, *maps),
+             {{"NAMESPACE", "namespace"},
+              {"NAME", "name"},
+              {"FRONTENDS", "frontends"},
+              {"ENDPOINTS", "endpoints"},
+              {"SOURCE", "source", true},
+              {"GENERATION", "generation", true}},
+             {"namespace", "name"});
+  return kOk;
+}
+
+int show(const Env& env, const Options& options, std::string wanted) {
+  const auto maps = env.open_maps(options.config.bpffs);
+  if (!maps) return report(env, options, maps.error());
   if (wanted.find('/') == std::string::npos)
     wanted = (options.name_space.empty() ? "default" : options.name_space) + "/" + wanted;
   const auto conflicts = ask_conflicts(env, options);
@@ -112,6 +135,19 @@ int service_show(const Env& env, const Options& options) {
   else
     describe(env, options, wanted, *row);
   return kOk;
+}
+
+}  // namespace
+
+Run service_list(Usage&) {
+  return list;
+}
+
+Run service_show(Usage& usage) {
+  const auto name = std::make_shared<std::string>();
+  usage.argument("NAMESPACE/NAME", *name);
+  usage.examples = {"holdfast service show shop/cart"};
+  return [name](const Env& env, const Options& options) { return show(env, options, *name); };
 }
 
 }  // namespace holdfast::cli

@@ -6,7 +6,7 @@
 #include <ostream>
 
 #include "agent/base/text.h"
-#include "agent/cli/commands.h"
+#include "agent/cli/commands/table.h"
 #include "agent/host/judge.h"
 
 namespace holdfast::cli {
@@ -36,9 +36,7 @@ void describe(std::ostream& out, const std::vector<host::Finding>& findings) {
   }
 }
 
-}  // namespace
-
-int check_host(const Env& env, const Options& options) {
+int judge_host(const Env& env, const Options& options) {
   host::Facts facts = env.host_facts(options.config);
   facts.config_path = options.config_path;
   facts.config_problem = options.config_problem;
@@ -64,6 +62,13 @@ int check_host(const Env& env, const Options& options) {
     env.err << findings.size() << " checks, " << failed << " failed, " << warned << " warnings\n";
   }
   return failed == 0 ? kOk : kFailed;
+}
+
+}  // namespace
+
+Run check(Usage& usage) {
+  usage.needs_config = false;
+  return judge_host;
 }
 
 }  // namespace holdfast::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that need neither maps nor daemon; and the remover.
+// `check catalog` and `check config`: files as they stand, without maps and without a daemon.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,16 +7,16 @@
 #include <boost/json/object.hpp>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <ostream>
 
 #include "agent/base/file.h"
 #include "agent/base/text.h"
 #include "agent/catalog/catalog.h"
-#include "agent/cli/commands.h"
+#include "agent/cli/commands/table.h"
 #include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/objects.h"
 #include "agent/sources/own_node.h"
-#include "holdfast/abi/base.h"
 
 namespace holdfast::cli {
 namespace {
@@ -90,12 +90,10 @@ void add_conflicts(const std::vector<ServicePtr>& services,
   }
 }
 
-}  // namespace
-
-int check_catalog(const Env& env, const Options& options) {
+int catalog(const Env& env, const Options& options, const std::vector<std::string>& paths) {
   std::vector<Problem> problems;
   std::vector<Reading> readings;
-  for (const std::string& file : expand(options.arguments, problems)) {
+  for (const std::string& file : expand(paths, problems)) {
     const auto content = read_file(file, std::size_t{256} << 20);
     if (!content) {
       problems.push_back({file, 0, 0, "", content.error().what});
@@ -126,8 +124,8 @@ int check_catalog(const Env& env, const Options& options) {
   return show_problems(env, options, problems);
 }
 
-int check_config(const Env& env, const Options& options) {
-  const std::string path = options.arguments.empty() ? options.config_path : options.arguments[0];
+int config(const Env& env, const Options& options, const std::string& file) {
+  const std::string path = file.empty() ? options.config_path : file;
   const auto content = read_file(path, 1 << 20);
   if (!content) return report(env, options, content.error());
   const int code = show_problems(env, options, parse_config(*content, path).problems);
@@ -136,21 +134,21 @@ int check_config(const Env& env, const Options& options) {
   return code;
 }
 
-int uninstall(const Env& env, const Options& options) {
-  if (!options.source.empty()) return uninstall_source(env, options);
-  const auto removed = env.uninstall(options.config.bpffs, options.force);
-  if (!removed) return report(env, options, removed.error());
-  if (!print_document(env.out, options.rendering, array(removed->begin(), removed->end()))) {
-    for (const std::string& path : *removed) env.out << "removed " << printable(path) << "\n";
-  }
-  return kOk;
+}  // namespace
+
+Run check_catalog(Usage& usage) {
+  const auto paths = std::make_shared<std::vector<std::string>>();
+  usage.arguments("PATH", *paths).is_path = true;
+  usage.needs_config = false;
+  usage.examples = {"holdfast check catalog /etc/holdfast/catalog.d"};
+  return [paths](const Env& env, const Options& options) { return catalog(env, options, *paths); };
 }
 
-int version(const Env& env, const Options& options) {
-  const object value{{"version", HOLDFAST_VERSION}, {"abi", HF_ABI_VERSION}};
-  if (!print_document(env.out, options.rendering, value))
-    env.out << "holdfast " << HOLDFAST_VERSION << ", map layout " << HF_ABI_VERSION << "\n";
-  return kOk;
+Run check_config(Usage& usage) {
+  const auto file = std::make_shared<std::string>();
+  usage.optional("FILE", *file).is_path = true;
+  usage.needs_config = false;
+  return [file](const Env& env, const Options& options) { return config(env, options, *file); };
 }
 
 }  // namespace holdfast::cli

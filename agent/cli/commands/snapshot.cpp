@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <memory>
 #include <ostream>
 
 #include "agent/base/file.h"
 #include "agent/base/text.h"
-#include "agent/cli/commands.h"
+#include "agent/cli/commands/table.h"
 #include "agent/cli/snapshot_views.h"
 #include "agent/snapshot/store.h"
 
@@ -43,12 +44,12 @@ Result<StoredSnapshot> choose(const Options& options, std::uint64_t generation) 
               fmt::format("no snapshot of generation {} in {}", generation, directory));
 }
 
-// GENERATION, or the path of a file, or the name of one in the state directory.
-Result<StoredSnapshot> named(const Options& options) {
-  const std::string word = options.arguments.empty() ? "0" : options.arguments[0];
+// GENERATION, or the path of a file, or the name of one in the state directory; "": the newest that
+// is good.
+Result<StoredSnapshot> named(const Options& options, const std::string& word) {
   const bool digits = std::all_of(word.begin(), word.end(),
                                   [](unsigned char one) { return one >= '0' && one <= '9'; });
-  if (digits && word.size() < 20) return choose(options, std::stoull(word));
+  if (digits && word.size() < 20) return choose(options, word.empty() ? 0 : std::stoull(word));
   const std::string inside = options.config.state_dir + "/" + word;
   const bool here = is_file(word) || word.find('/') != std::string::npos || !is_file(inside);
   return inspect_snapshot(here ? word : inside, options.config.node_name);
@@ -116,10 +117,15 @@ Result<Snapshot> adopt(const Env& env, const Options& options, Snapshot snapshot
   return snapshot;
 }
 
-Result<Snapshot> import_file(const Env& env, const Options& options) {
-  StoredSnapshot file = inspect_snapshot(options.arguments[0], options.config.node_name);
+struct Import {
+  std::string file;
+  bool force_identity = false;
+};
+
+Result<Snapshot> import_file(const Env& env, const Options& options, const Import& asked) {
+  StoredSnapshot file = inspect_snapshot(asked.file, options.config.node_name);
   if (!file.snapshot) return unusable(file);
-  if (file.trust == Trust::foreign && !options.force_identity)
+  if (file.trust == Trust::foreign && !asked.force_identity)
     return fail(Errc::invalid,
                 file.name + ": " + file.reason +
                     "; with --force-identity it is imported all the same, as a seed");
@@ -133,7 +139,7 @@ Result<Snapshot> import_file(const Env& env, const Options& options) {
                                   ": stop it, import, start it again; until then all goes on "
                                   "being redirected as it is");
   }
-  if (const auto newest = choose(options, 0); newest && !options.force_identity) {
+  if (const auto newest = choose(options, 0); newest && !asked.force_identity) {
     if (auto same = same_clusters(*newest->snapshot, *file.snapshot); !same)
       return tl::unexpected(same.error());
   }
@@ -143,9 +149,7 @@ Result<Snapshot> import_file(const Env& env, const Options& options) {
   return adopted;
 }
 
-}  // namespace
-
-int snapshot_list(const Env& env, const Options& options) {
+int list(const Env& env, const Options& options) {
   const auto files = store_of(options).list();
   if (!files) return report(env, options, files.error());
   boost::json::array rows;
@@ -165,8 +169,8 @@ int snapshot_list(const Env& env, const Options& options) {
   return kOk;
 }
 
-int snapshot_show(const Env& env, const Options& options) {
-  const auto file = named(options);
+int show(const Env& env, const Options& options, const std::string& which) {
+  const auto file = named(options, which);
   if (!file) return report(env, options, file.error());
   if (!file->snapshot) return report(env, options, unusable(*file).value());
   const auto document = snapshot_document(*file, env.now());
@@ -175,13 +179,18 @@ int snapshot_show(const Env& env, const Options& options) {
   return kOk;
 }
 
-int snapshot_export(const Env& env, const Options& options) {
-  const auto file = choose(options, options.generation);
+struct Export {
+  std::string to;
+  std::uint64_t generation = 0;  // 0: the newest that is good
+};
+
+int export_file(const Env& env, const Options& options, const Export& asked) {
+  const auto file = choose(options, asked.generation);
   if (!file) return report(env, options, file.error());
   if (!file->snapshot) return report(env, options, unusable(*file).value());
   const auto bytes = read_file(options.config.state_dir + "/" + file->name, kLongest);
   if (!bytes) return report(env, options, bytes.error());
-  const std::string& to = options.arguments[0];
+  const std::string& to = asked.to;
   if (to == "-") {
     env.out << *bytes;
     return kOk;
@@ -197,8 +206,8 @@ int snapshot_export(const Env& env, const Options& options) {
   return kOk;
 }
 
-int snapshot_import(const Env& env, const Options& options) {
-  const auto imported = import_file(env, options);
+int import_one(const Env& env, const Options& options, const Import& asked) {
+  const auto imported = import_file(env, options, asked);
   if (!imported) return report(env, options, imported.error());
   const boost::json::object done{{"generation", imported->generation},
                                  {"node", imported->node},
@@ -207,6 +216,36 @@ int snapshot_import(const Env& env, const Options& options) {
     env.out << "imported as generation " << imported->generation << "; holdfastd starts from it\n";
   }
   return kOk;
+}
+
+}  // namespace
+
+Run snapshot_list(Usage&) {
+  return list;
+}
+
+Run snapshot_show(Usage& usage) {
+  const auto which = std::make_shared<std::string>();
+  usage.optional("GENERATION|FILE", *which).is_path = true;
+  return [which](const Env& env, const Options& options) { return show(env, options, *which); };
+}
+
+Run snapshot_export(Usage& usage) {
+  const auto asked = std::make_shared<Export>();
+  usage.argument("FILE", asked->to).is_path = true;
+  usage.flag("--generation", &asked->generation, "this one; default: the newest that is good");
+  usage.examples = {"holdfast snapshot export /root/before.snap"};
+  return
+      [asked](const Env& env, const Options& options) { return export_file(env, options, *asked); };
+}
+
+Run snapshot_import(Usage& usage) {
+  const auto asked = std::make_shared<Import>();
+  usage.argument("FILE", asked->file).is_path = true;
+  usage.flag("--force-identity", &asked->force_identity, "also of another node or cluster");
+  usage.examples = {"holdfast snapshot import /root/before.snap"};
+  return
+      [asked](const Env& env, const Options& options) { return import_one(env, options, *asked); };
 }
 
 }  // namespace holdfast::cli

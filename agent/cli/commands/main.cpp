@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "agent/base/text.h"
-#include "agent/cli/env.h"
+#include "agent/cli/commands/table.h"
 
 extern char** environ;
 

@@ -9,13 +9,14 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <ostream>
 #include <sstream>
 
 #include "agent/base/file.h"
 #include "agent/base/text.h"
 #include "agent/cli/archive.h"
-#include "agent/cli/commands.h"
+#include "agent/cli/commands/table.h"
 #include "agent/cli/redact.h"
 
 namespace holdfast::cli {
@@ -26,15 +27,15 @@ using boost::json::object;
 
 struct Part {
   const char* name;
-  Function run;
+  const char* words;  // of the command
 };
-// Each is the command of that name with -o json; an error is in the file as the command tells it.
-constexpr Part kParts[] = {{"version", version},       {"check", check_host},
-                           {"status", status},         {"sources", source_list},
-                           {"holds", hold_list},       {"diff", diff},
-                           {"services", service_list}, {"frontends", frontend_list},
-                           {"pools", pool_list},       {"endpoints", endpoint_list},
-                           {"maps", map_list}};
+// Each is the command with -o json; an error is in the file as the command tells it.
+constexpr Part kParts[] = {{"version", "version"},       {"check", "check"},
+                           {"status", "status"},         {"sources", "source list"},
+                           {"holds", "hold list"},       {"diff", "diff"},
+                           {"services", "service list"}, {"frontends", "frontend list"},
+                           {"pools", "pool list"},       {"endpoints", "endpoint list"},
+                           {"maps", "map list"}};
 
 std::string utc(std::time_t time, const char* format) {
   std::tm parts{};
@@ -43,17 +44,18 @@ std::string utc(std::time_t time, const char* format) {
   return {text, std::strftime(text, sizeof text, format, &parts)};
 }
 
-std::string run_part(const Env& env, const Options& options, Function run) {
+std::string run_part(const Env& env, const Options& options, const std::string& words) {
   std::ostringstream out, err;
   const Env inner{out,         err,           env.variables,  env.open_maps,
                   env.request, env.uninstall, env.host_facts, env.log_lines};
   Options quiet = options;
   quiet.rendering = {Format::json, true};
   quiet.name_space.clear();
-  quiet.arguments.clear();
   // A problem of the configuration may quote a value: describe_config() tells where they are.
   if (!quiet.config_problem.empty()) quiet.config_problem = "does not load: see config.json";
-  run(inner, quiet);
+  for (const Command& command : commands()) {
+    if (command.words == words) declare(command).run(inner, quiet);
+  }
   return out.str();
 }
 
@@ -137,7 +139,7 @@ std::string describe_host() {
 std::vector<ArchiveFile> gather(const Env& env, const Options& options) {
   std::vector<ArchiveFile> files;
   for (const Part& part : kParts)
-    files.push_back({std::string(part.name) + ".json", run_part(env, options, part.run)});
+    files.push_back({std::string(part.name) + ".json", run_part(env, options, part.words)});
   files.push_back({"config.json", describe_config(options)});
   files.push_back({"snapshots.json", describe_state(options.config.state_dir)});
   files.push_back({"host.txt", describe_host()});
@@ -147,9 +149,7 @@ std::vector<ArchiveFile> gather(const Env& env, const Options& options) {
   return files;
 }
 
-}  // namespace
-
-int bugreport(const Env& env, const Options& options) {
+int pack(const Env& env, const Options& options, const std::string& asked) {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   const std::string stem = "holdfast-bugreport-" + utc(now, "%Y%m%dT%H%M%SZ");
   auto files = gather(env, options);
@@ -161,11 +161,11 @@ int bugreport(const Env& env, const Options& options) {
   }
   const auto archive = make_archive(files, static_cast<std::uint64_t>(now));
   if (!archive) return report(env, options, archive.error());
-  if (options.file == "-") {
+  if (asked == "-") {
     env.out << *archive;
     return kOk;
   }
-  const std::string path = options.file.empty() ? stem + ".tar.gz" : options.file;
+  const std::string path = asked.empty() ? stem + ".tar.gz" : asked;
   if (const auto written = replace_file(path, *archive, 0600); !written)
     return report(env, options, written.error());
   if (!print_document(env.out, options.rendering, object{{"file", path}, {"parts", names}}))
@@ -174,6 +174,15 @@ int bugreport(const Env& env, const Options& options) {
       << "service names and addresses are in it; secrets are taken out, but look before you send "
          "it\n";
   return kOk;
+}
+
+}  // namespace
+
+Run bugreport(Usage& usage) {
+  const auto file = std::make_shared<std::string>();
+  usage.path("-f,--file", *file, "where to write it; -: standard output");
+  usage.needs_config = false;
+  return [file](const Env& env, const Options& options) { return pack(env, options, *file); };
 }
 
 }  // namespace holdfast::cli

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that ask the daemon over its admin socket.
+// `status`: what the daemon says of itself, for people in its order of weight.
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <map>
 #include <ostream>
 
-#include "agent/base/text.h"
 #include "agent/cli/ask.h"
+#include "agent/cli/commands/table.h"
 
 namespace holdfast::cli {
 namespace {
 
 namespace json = boost::json;
-
-int show_rows(const Env& env, const Options& options, const std::string& path,
-              const std::vector<Column>& columns, const std::string& name) {
-  const auto answer = ask(env, options, "GET", path);
-  if (!answer) return report(env, options, answer.error());
-  print_rows(env.out, options.rendering, answer->as_array(), columns, {name});
-  return kOk;
-}
 
 // "set 3, layout 1, room for 4096 services, 65536 endpoints"; "": there are none yet.
 std::string describe_set(const json::object& report) {
@@ -113,50 +105,7 @@ void describe(std::ostream& out, const json::object& report) {
   }
 }
 
-// For people: what the members of a hold mean, in its state, its reason and one column more.
-void summarize(json::object& hold) {
-  std::map<std::string, std::size_t> counts;
-  for (const json::value& endpoint : hold.at("endpoints").as_array()) {
-    ++counts[cell(endpoint.at("verdict"))];
-  }
-  std::string verdicts;
-  for (const auto& [verdict, count] : counts) {
-    verdicts += (verdicts.empty() ? "" : ", ") + std::to_string(count) + " " + verdict;
-  }
-  hold["verdicts"] = verdicts;
-  const auto is = [&](const char* member) {
-    const json::value* const value = hold.if_contains(member);
-    return value && value->is_bool() && value->get_bool();
-  };
-  if (is("pending")) hold["state"] = "pending";
-  std::string reason = cell(hold.at("reason"));
-  const json::value* const absences = hold.if_contains("absences");
-  if (absences && absences->is_int64() && absences->get_int64() > 0) {
-    const std::int64_t count = absences->get_int64();
-    reason += "; absent from " + std::to_string(count) + " complete list" + (count > 1 ? "s" : "");
-  }
-  if (is("beyond_thresholds")) reason += "; beyond the thresholds";
-  hold["reason"] = reason;
-}
-
-int decide(const Env& env, const Options& options, const std::string& verb) {
-  if (options.arguments.empty() == !options.all) {
-    return report_usage(env, options, "give the ID of one hold, or --all");
-  }
-  const std::string id = options.all ? "all" : options.arguments[0];
-  const auto answer = ask(env, options, "POST", "/v1/holds/" + id + "/" + verb);
-  if (!answer) return report(env, options, answer.error());
-  if (print_document(env.out, options.rendering, *answer)) return kOk;
-  if (options.all)
-    env.out << verb << "ed " << cell(answer->at("count")) << " holds\n";
-  else
-    env.out << verb << "ed " << printable(id) << "\n";
-  return kOk;
-}
-
-}  // namespace
-
-int status(const Env& env, const Options& options) {
+int show(const Env& env, const Options& options) {
   const auto answer = ask(env, options, "GET", "/v1/status");
   if (!answer) return report(env, options, answer.error());
   const json::object& report = answer->as_object();
@@ -188,96 +137,10 @@ int status(const Env& env, const Options& options) {
   return report.at("ready").as_bool() ? kOk : kFailed;
 }
 
-int source_list(const Env& env, const Options& options) {
-  return show_rows(env, options, "/v1/sources",
-                   {{"NAME", "name"},
-                    {"KIND", "kind"},
-                    {"ROLE", "role", true},
-                    {"STATE", "state"},
-                    {"LAST-CONFIRMED", "last_confirmed"},
-                    {"ERRORS", "errors"},
-                    {"NOTES", "notes"},
-                    {"LAST-ERROR", "last_error"}},
-                   "name");
-}
+}  // namespace
 
-int hold_list(const Env& env, const Options& options) {
-  const auto answer = ask(env, options, "GET", "/v1/holds");
-  if (!answer) return report(env, options, answer.error());
-  json::array rows = answer->as_array();
-  const bool document =
-      options.rendering.format == Format::json || options.rendering.format == Format::yaml;
-  for (json::value& row : rows) {
-    if (!document) summarize(row.as_object());
-  }
-  print_rows(env.out, options.rendering, rows,
-             {{"ID", "id"},
-              {"SOURCE", "source"},
-              {"SERVICE", "service"},
-              {"STATE", "state"},
-              {"SINCE-S", "since_seconds"},
-              {"VERDICTS", "verdicts"},
-              {"ENDPOINTS", "endpoints", true},
-              {"REASON-CODE", "reason_code", true},
-              {"REASON", "reason"}},
-             {"id"});
-  return kOk;
-}
-
-int hold_show(const Env& env, const Options& options) {
-  const auto answer = ask(env, options, "GET", "/v1/holds");
-  if (!answer) return report(env, options, answer.error());
-  for (const json::value& hold : answer->as_array()) {
-    if (cell(hold.at("id")) != options.arguments[0]) continue;
-    if (print_document(env.out, options.rendering, hold)) return kOk;
-    if (options.rendering.format != Format::name) {
-      json::object row = hold.as_object();
-      summarize(row);
-      env.out << cell(row.at("service")) << " of source " << cell(row.at("source")) << ", "
-              << cell(row.at("state")) << " for " << cell(row.at("since_seconds"))
-              << " s: " << cell(row.at("reason")) << "\n";
-    }
-    print_rows(env.out, options.rendering, hold.at("endpoints").as_array(),
-               {{"ADDRESS", "address"},
-                {"PORT", "port"},
-                {"PROTOCOL", "protocol"},
-                {"VERDICT", "verdict"},
-                {"EVIDENCE", "evidence"}},
-               {"address", "port"});
-    return kOk;
-  }
-  return report(env, options, Error{Errc::not_found, 0, "no hold " + options.arguments[0]});
-}
-
-int accept(const Env& env, const Options& options) {
-  return decide(env, options, "accept");
-}
-int reject(const Env& env, const Options& options) {
-  return decide(env, options, "reject");
-}
-
-int diff(const Env& env, const Options& options) {
-  const auto answer = ask(env, options, "GET", "/v1/diff");
-  if (!answer) return report(env, options, answer.error());
-  const json::array& rows = answer->as_array();
-  const bool document =
-      options.rendering.format == Format::json || options.rendering.format == Format::yaml;
-  if (!rows.empty() || document) {
-    print_rows(env.out, options.rendering, rows,
-               {{"MAP", "map"}, {"KEY", "key"}, {"DESIRED", "desired"}, {"ACTUAL", "actual"}},
-               {"map", "key"});
-  }
-  return rows.empty() ? kOk : kFailed;
-}
-
-int uninstall_source(const Env& env, const Options& options) {
-  const auto answer = ask(env, options, "POST", "/v1/sources/" + options.source + "/uninstall");
-  if (!answer) return report(env, options, answer.error());
-  if (!print_document(env.out, options.rendering, *answer)) {
-    env.out << "uninstalled source " << cell(answer->at("source")) << ": "
-            << cell(answer->at("services")) << " services\n";
-  }
-  return kOk;
+Run status(Usage&) {
+  return show;
 }
 
 }  // namespace holdfast::cli

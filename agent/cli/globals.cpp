@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/cli/globals.h"
+
+namespace holdfast::cli {
+
+Usage declare(Globals& globals) {
+  Usage usage;
+  Overrides& over = globals.overrides;
+  usage.path("--config", globals.config_path, "configuration file");
+  usage.path("--cgroup", over.cgroup, "cgroup2 directory");
+  usage.path("--bpffs", over.bpffs, "directory on bpffs that holds the maps");
+  usage.path("--state-dir", over.state_dir, "directory of the snapshots");
+  usage.path("--admin-socket", over.admin_socket, "unix socket of holdfastd");
+  usage.flag("--node-name", &over.node_name, "this node's name, as holdfastd has it");
+  usage.flag("-o,--output", &globals.format, "table, wide, json, yaml or name").choices = {
+      "table", "wide", "json", "yaml", "name"};
+  usage.flag("-n,--namespace", &globals.name_space, "only services of this namespace");
+  usage.flag("--no-headers", &globals.no_headers, "tables without their first line");
+  Flag& timeout = usage.flag("--timeout", &globals.timeout, "seconds to wait for holdfastd");
+  timeout.least = 1;
+  timeout.most = 3600;
+  return usage;
+}
+
+}  // namespace holdfast::cli
