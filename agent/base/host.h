@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The machine's own name: what node.name is without the configuration, in both programs.
 #pragma once
 
 #include <string>

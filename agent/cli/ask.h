@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a command asks the daemon, over the admin socket.
 #pragma once
 
 #include <boost/json/value.hpp>

@@ -39,7 +39,7 @@ void Connector::Budget::spend(steady_clock::time_point begun) {
 
 Connector::Connector(const asio::any_io_executor& loop, HttpStream::Prepare prepare,
                      HttpStream::Lookup lookup)
-    : loop_(loop), prepare_(std::move(prepare)), resolver_(loop, std::move(lookup)) {}
+    : loop_(loop), prepare_(std::move(prepare)), names_(loop, std::move(lookup)) {}
 
 Result<> Connector::prepare_tls(const Server& server, const TlsSettings& settings) {
   if (!server.tls || (tls_ && settings == settings_)) return {};
@@ -54,7 +54,7 @@ asio::awaitable<Connector::Made> Connector::connect(Server server, TlsSettings s
                                                     Timeouts timeouts, Interrupt& interrupt) {
   const auto ready = prepare_tls(server, settings);
   if (!ready) co_return Failure(ready.error());
-  const auto found = co_await resolver_.resolve(server.host, timeouts.resolve, interrupt);
+  const auto found = co_await names_.resolve(server.host, timeouts.resolve, interrupt);
   if (!found) co_return Failure(found.error());
   Budgets budgets{{timeouts.connect}, {timeouts.connect}, found->addresses.size()};
   Error failure{Errc::unavailable, 0, found->trouble};
@@ -64,7 +64,7 @@ asio::awaitable<Connector::Made> Connector::connect(Server server, TlsSettings s
     const auto done = co_await attempt(connection, peer, server, timeouts, budgets, interrupt);
     if (interrupt.closed()) co_return fail(Errc::unavailable, "closed here");
     if (done) {
-      if (server.tls && settings.verify) resolver_.verified(server.host, address);
+      if (server.tls && settings.verify) names_.verified(server.host, address);
       co_return connection;
     }
     connection->close();

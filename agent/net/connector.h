@@ -12,7 +12,7 @@
 #include "agent/net/connection.h"
 #include "agent/net/http_stream.h"
 #include "agent/net/interrupt.h"
-#include "agent/net/resolver.h"
+#include "agent/net/name_lookup.h"
 
 namespace holdfast::net {
 
@@ -48,7 +48,7 @@ class Connector {
 
   boost::asio::any_io_executor loop_;
   HttpStream::Prepare prepare_;
-  Resolver resolver_;
+  NameLookup names_;
   TlsSettings settings_;  // what tls_ was made of
   std::shared_ptr<SharedTls> tls_;
 };

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Bearer tokens, which kubelet replaces in their file while we run. The text is checked before it
+// stands in a header of HTTP.
 #pragma once
 
 #include <string>

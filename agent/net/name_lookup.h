@@ -19,9 +19,9 @@
 
 namespace holdfast::net {
 
-class Resolver {
+class NameLookup {
  public:
-  Resolver(boost::asio::any_io_executor loop, HttpStream::Lookup lookup);
+  NameLookup(boost::asio::any_io_executor loop, HttpStream::Lookup lookup);
 
   struct Answer {
     std::vector<boost::asio::ip::address> addresses;  // not empty, in the order to try

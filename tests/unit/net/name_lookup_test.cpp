@@ -3,7 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 
-#include "agent/net/resolver.h"
+#include "agent/net/name_lookup.h"
 #include "client.h"
 
 namespace holdfast::net {

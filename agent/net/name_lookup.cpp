@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/net/resolver.h"
+#include "agent/net/name_lookup.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -89,21 +89,21 @@ Result<Addresses> system_lookup(const std::string& host) {
   return addresses;
 }
 
-struct Resolver::Pending {
+struct NameLookup::Pending {
   explicit Pending(const asio::any_io_executor& loop) : done(loop) {}
 
   std::shared_ptr<Outcome> outcome = std::make_shared<Outcome>();
   asio::posix::stream_descriptor done;  // readable (closed at the other end) when it is over
 };
 
-Resolver::Resolver(asio::any_io_executor loop, HttpStream::Lookup lookup)
+NameLookup::NameLookup(asio::any_io_executor loop, HttpStream::Lookup lookup)
     : loop_(std::move(loop)), lookup_(lookup ? std::move(lookup) : system_lookup) {}
 
-void Resolver::verified(const std::string& host, const address& address) {
+void NameLookup::verified(const std::string& host, const address& address) {
   known_[host].verified = {address};
 }
 
-Result<std::shared_ptr<Resolver::Pending>> Resolver::start(const std::string& host) {
+Result<std::shared_ptr<NameLookup::Pending>> NameLookup::start(const std::string& host) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno(errno, "resolve " + host + ": make a pipe");
   auto pending = std::make_shared<Pending>(loop_);
@@ -126,9 +126,9 @@ Result<std::shared_ptr<Resolver::Pending>> Resolver::start(const std::string& ho
   return pending;
 }
 
-asio::awaitable<Result<Resolver::Answer>> Resolver::ask(std::string host,
-                                                        std::chrono::milliseconds time,
-                                                        Interrupt& interrupt) {
+asio::awaitable<Result<NameLookup::Answer>> NameLookup::ask(std::string host,
+                                                            std::chrono::milliseconds time,
+                                                            Interrupt& interrupt) {
   auto pending = known_[host].pending;
   if (!pending) {
     auto started = start(host);
@@ -155,9 +155,9 @@ asio::awaitable<Result<Resolver::Answer>> Resolver::ask(std::string host,
   co_return Answer{std::move(**result), ""};
 }
 
-asio::awaitable<Result<Resolver::Answer>> Resolver::resolve(std::string host,
-                                                            std::chrono::milliseconds time,
-                                                            Interrupt& interrupt) {
+asio::awaitable<Result<NameLookup::Answer>> NameLookup::resolve(std::string host,
+                                                                std::chrono::milliseconds time,
+                                                                Interrupt& interrupt) {
   boost::system::error_code not_an_address;
   const address literal = asio::ip::make_address(host, not_an_address);
   if (!not_an_address) co_return Answer{{literal}, ""};
