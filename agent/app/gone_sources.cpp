@@ -89,7 +89,7 @@ void GoneSources::remember(const Snapshot& snapshot, TimePoint now) {
     const auto known = sources_.find(memory.name);
     if (known == sources_.end()) continue;
     auto& about = known->second.about;
-    about = {memory.name, std::move(about.memory), memory.way, memory.cluster};
+    about = {memory.name, std::move(about.memory), memory.source_memory, memory.cluster};
   }
   for (const Snapshot::Gone& one : snapshot.gone) {
     const auto known = sources_.find(one.source);

@@ -8,7 +8,6 @@
 
 #include "agent/app/log.h"
 #include "agent/app/problems.h"
-#include "agent/app/snapshots.h"
 #include "agent/sources/own_node.h"
 
 namespace holdfast {
@@ -76,7 +75,7 @@ void Intake::start(const std::optional<Snapshot>& snapshot) {
   for (SourceState& source : sources_) {
     if (snapshot) {
       for (const auto& memory : snapshot->sources) {
-        if (memory.name == source.name) source.source->restore(memory.way);
+        if (memory.name == source.name) source.source->restore(memory.source_memory);
       }
     }
     source.source->remember(source.guard.said(), source.guard.nodes());
@@ -225,8 +224,8 @@ bool Intake::all_complete() const {
 
 void Intake::put(Snapshot& snapshot) const {
   for (const SourceState& source : sources_) {
-    const std::string way = source.source->memory();
-    snapshot.sources.push_back({source.name, source.guard.memory(), way, cluster_of(way)});
+    snapshot.sources.push_back(
+        {source.name, source.guard.memory(), source.source->memory(), source.source->cluster()});
   }
   snapshot.tombstones = catalog_->tombstones();
   gone_.put(snapshot, timers_.now());

@@ -35,7 +35,8 @@ struct SourceState {
   bool spoke = false;     // has said something to be trusted: all it knows, or whole parts of it
   std::vector<Doubt> doubts = {};
   std::vector<Problem> problems = {};
-  bool doubted = false;  // the source was told that something of it is held
+  Feedback feedback = {};  // to the source
+  bool untold = false;     // it was not told yet
   SourceWatch watch = {};
 };
 
@@ -112,6 +113,7 @@ class Intake {
   void place(const std::string& source, const std::map<std::string, Node>& nodes);
   void report_holds();
   void tell_source(SourceState& source);
+  void take_refusals();
   void watch_sources();
   void tick_guards();
   std::vector<SourceRank> ranks() const;
@@ -134,6 +136,7 @@ class Intake {
   GoneSources gone_;
   std::optional<Catalog> catalog_;
   ConflictWatch conflicts_;
+  std::uint64_t refusals_ = 0;  // as of this revision of the catalog's conflicts
   std::unique_ptr<InHand> in_hand_;
   std::unique_ptr<Timer> later_timer_, tick_timer_, sources_timer_, gone_timer_;
   bool stopped_ = false;

@@ -34,6 +34,7 @@ void log_decision(const HoldName& hold, bool accept) {
 
 void Intake::report_holds() {
   bool news = false;
+  take_refusals();
   for (SourceState& source : sources_) {
     const auto holds = source.guard.take_news();
     news = news || !holds.empty();
@@ -51,11 +52,34 @@ void Intake::report_holds() {
 }
 
 void Intake::tell_source(SourceState& source) {
-  const bool held = source.guard.held_services() > 0;
-  if (std::exchange(source.doubted, held) != held) source.source->doubt(held);
+  Feedback& feedback = source.feedback;
+  bool news = std::exchange(source.untold, false);
+  const auto put = [&news](auto& into, auto now) {
+    news = news || into != now;
+    into = std::move(now);
+  };
   const bool parts = std::any_of(source.doubts.begin(), source.doubts.end(),
                                  [](const Doubt& doubt) { return !doubt.origin.empty(); });
-  if (parts) source.source->undecided(source.guard.undecided_origins());
+  put(feedback.held, source.guard.held_by_reason());
+  put(feedback.undecided, parts ? source.guard.undecided_origins() : std::set<std::string>());
+  if (news || parts) source.source->heard(feedback);
+}
+
+void Intake::take_refusals() {
+  const std::uint64_t revision = catalog_->conflicts_revision();
+  if (std::exchange(refusals_, revision) == revision) return;
+  std::map<std::string, std::vector<Refused>> refused;
+  for (const Conflict& one : catalog_->conflicts()) {
+    refused[one.wants.source].push_back(
+        {one.loser, fmt::format("frontend {} {}: {}",
+                                format_host_port(one.frontend.address, one.frontend.port),
+                                to_string(one.protocol), one.reason())});
+  }
+  for (SourceState& source : sources_) {
+    std::vector<Refused>& now = refused[source.name];
+    source.untold = source.untold || source.feedback.refused != now;
+    source.feedback.refused = std::move(now);
+  }
 }
 
 std::size_t Intake::open_holds() const {

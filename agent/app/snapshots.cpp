@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/json/parse.hpp>
 #include <exception>
 #include <system_error>
 #include <utility>
@@ -36,14 +35,6 @@ void SnapshotSchedule::begun(TimePoint now) {
 // A first complete one that failed waits its turn: at once was for the first try.
 void SnapshotSchedule::failed() {
   if (!due_) due_ = last_.value_or(TimePoint{}) + kInterval;
-}
-
-std::string cluster_of(const std::string& memory) {
-  boost::json::error_code error;
-  const boost::json::value value = boost::json::parse(memory, error);
-  if (error || !value.is_object()) return "";
-  const boost::json::value* const cluster = value.get_object().if_contains("cluster");
-  return cluster && cluster->is_string() ? std::string(cluster->get_string()) : "";
 }
 
 Snapshots::Snapshots(boost::asio::io_context& loop, std::string directory, std::string node,

@@ -39,9 +39,6 @@ class SnapshotSchedule {
   bool complete_begun_ = false;
 };
 
-// The uid of the cluster in Source::memory(); "": none.
-std::string cluster_of(const std::string& memory);
-
 // What there is to tell of the files.
 struct SnapshotFacts {
   struct Written {

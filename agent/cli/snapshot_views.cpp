@@ -118,7 +118,7 @@ object snapshot_document(const StoredSnapshot& file, std::int64_t now) {
     const Totals totals = count(source);
     sources.push_back(object{{"name", source.name},
                              {"cluster", source.cluster},
-                             {"way", source.way},
+                             {"way", source.source_memory},
                              {"services", totals.services},
                              {"endpoints", totals.endpoints},
                              {"held_endpoints", totals.held}});

@@ -20,6 +20,12 @@ void Absences::add(const GuardSettings& settings, TimePoint now) {
   counted = now;
 }
 
+void Guard::State::count_hold(const Entry& entry, int by) {
+  if (!entry.hold) return;
+  held_by_reason[static_cast<std::size_t>(entry.hold->cause.reason)] +=
+      static_cast<std::size_t>(by);
+}
+
 HeldFacts* HoldBook::find(const Endpoint& endpoint, Protocol protocol) {
   const auto wanted = std::tie(endpoint.address, endpoint.port, protocol);
   const auto key = [](const HeldFacts& facts) {

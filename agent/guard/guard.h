@@ -93,6 +93,7 @@ class Guard {
   std::vector<HoldName> hold_names() const;
   HoldSummary summary() const;
   std::size_t held_services() const;
+  const HoldCounts& held_by_reason() const;  // services
   // The parts of the source of which something is held that nobody has decided about; "": a part
   // that is not known any more.
   std::set<std::string> undecided_origins() const;

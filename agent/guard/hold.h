@@ -2,7 +2,6 @@
 // What a guard tells of what it holds.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -41,7 +40,7 @@ inline constexpr std::chrono::seconds kPendingHold{10};
 struct HoldSummary {
   std::size_t services = 0;
   std::size_t endpoints = 0;
-  std::array<std::size_t, kHoldReasons.size()> by_reason = {};  // services
+  HoldCounts by_reason = {};  // services
   std::optional<TimePoint> oldest;
 };
 

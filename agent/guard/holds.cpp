@@ -52,10 +52,10 @@ std::vector<HoldName> Guard::hold_names() const {
 
 HoldSummary Guard::summary() const {
   HoldSummary result;
+  result.by_reason = state_->held_by_reason;
   for (const ServiceKey& key : state_->held) {
     const HoldBook& book = *state_->entries[key].hold;
     ++result.services;
-    ++result.by_reason[static_cast<std::size_t>(book.cause.reason)];
     result.endpoints += book.endpoints.size();
     result.oldest = std::min(result.oldest.value_or(book.since), book.since);
   }
@@ -64,6 +64,10 @@ HoldSummary Guard::summary() const {
 
 std::size_t Guard::held_services() const {
   return state_->held.size();
+}
+
+const HoldCounts& Guard::held_by_reason() const {
+  return state_->held_by_reason;
 }
 
 std::uint64_t Guard::suspects_revision() const {

@@ -150,8 +150,10 @@ std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, const
   const Before before{entry.admitted, entry.hold != nullptr, entry.absent};
   state.claim(entry, said);
   const Matter matter{state, entry, grounds};
+  state.count_hold(entry, -1);
   Judgement judged = judge(matter, said, restored ? restored : before.admitted, now);
   keep_book(matter, entry, judged, now);
+  state.count_hold(entry, +1);
   const ServicePtr after = judged.kept.service;
   entry.said = said;
   if (grounds.update) state.set_restored(key, entry, false);

@@ -95,6 +95,7 @@ struct Guard::State {
   std::set<std::string> unsaid;       // of these: absent, and nothing explains it
   std::map<ServiceKey, Entry> entries;
   std::set<ServiceKey> held, restored, newcomers;  // the entries with a hold, or so marked
+  HoldCounts held_by_reason = {};                  // of `held`
   std::size_t endpoints = 0;                       // admitted, in all pools
   std::size_t with_node_ports = 0;                 // admitted services
   AccidentWatch accident;
@@ -107,6 +108,7 @@ struct Guard::State {
 
   void hear_nodes(const SourceUpdate& update);
   void claim(Entry& entry, const ServicePtr& said);
+  void count_hold(const Entry& entry, int by);  // +1 or -1, if it has one
   void set_restored(const ServiceKey& key, Entry& entry, bool restored);
 };
 

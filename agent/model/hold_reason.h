@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ inline constexpr std::array kHoldReasons = {HoldReason::unknown,      HoldReason
                                             HoldReason::incomplete,   HoldReason::list_absent,
                                             HoldReason::list_unready, HoldReason::unexplained,
                                             HoldReason::accident,     HoldReason::restored};
+
+// How many there are of each, in the order of the enum.
+using HoldCounts = std::array<std::size_t, kHoldReasons.size()>;
 
 // The code that metrics and JSON have: "list_absent".
 std::string_view to_string(HoldReason reason);

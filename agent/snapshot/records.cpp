@@ -268,7 +268,7 @@ GuardMemory::Entry get_entry(Reader& reader, const Dialect& dialect,
 Snapshot::SourceMemory get_source(Reader& reader, const Dialect& dialect) {
   Snapshot::SourceMemory source;
   source.name = reader.text();
-  if (dialect.has_way) source.way = reader.text();
+  if (dialect.has_source_memory) source.source_memory = reader.text();
   if (dialect.extended) source.cluster = reader.text();
   const std::uint32_t entries = reader.count(kLeastEntry);
   source.memory.services.reserve(entries);
@@ -305,7 +305,7 @@ void put(Writer& writer, const Snapshot::SourceMemory& source, const std::string
   const Vantage vantage{Text(node), {}};
   const auto addresses = addresses_of(source.memory.nodes, node);
   writer.text(source.name);
-  writer.text(source.way);
+  writer.text(source.source_memory);
   writer.text(source.cluster);
   writer.number(static_cast<std::uint32_t>(source.memory.services.size()));
   for (const GuardMemory::Entry& entry : source.memory.services) {

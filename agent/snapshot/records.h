@@ -13,7 +13,7 @@ namespace holdfast::snapshot {
 
 // What differs between the formats that are read.
 struct Dialect {
-  bool has_way = true;   // from 2 on
+  bool has_source_memory = true;  // from 2 on
   bool extended = true;  // from 3 on: records have lengths, arrays have strides; a cluster's uid
   bool placed = true;    // from 3.2 on: pools tell traffic, node port and far endpoints; nodes
   // That it is of. Before 3.2 the node addresses are this one's, and are known by the frontends.

@@ -24,8 +24,8 @@ struct Snapshot {
   struct SourceMemory {
     std::string name;
     GuardMemory memory;
-    std::string way = {};      // Source::memory(): the way to its control plane
-    std::string cluster = {};  // the uid of its cluster; "": it has none, or has not told
+    std::string source_memory = {};  // Source::memory(): for that kind of source alone to read
+    std::string cluster = {};        // Source::cluster()
   };
   std::vector<SourceMemory> sources;
   // Of these, those that the configuration does not name any more: how long they still serve.

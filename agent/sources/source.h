@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +16,7 @@
 
 #include "agent/base/result.h"
 #include "agent/model/update.h"
+#include "agent/sources/feedback.h"
 
 namespace holdfast {
 
@@ -53,12 +53,11 @@ class Source {
   virtual void stop() = 0;
   virtual SourceStatus status() const = 0;
 
-  // Evidence that flows back: the guard holds something of this source. It then asks again by
-  // itself until nothing is held (design.md 4.10). Sources that always say all they know ignore it.
-  virtual void doubt(bool /*held*/) {}
-  // The same, by parts: those of which something is held that is not decided about. What vanished
-  // and is none of them is over. Called while parts of the source are in doubt.
-  virtual void undecided(const std::set<std::string>& /*origins*/) {}
+  // What became of what it said; the whole of it each time. Called when that has changed, and after
+  // each update while parts of the source are in doubt. While something is held, a source that does
+  // not always say all it knows asks again by itself (design.md 4.10); a part that vanished and is
+  // not undecided is over.
+  virtual void heard(const Feedback& /*feedback*/) {}
   // Before start(): what this source was taken to have said in an earlier life. It stands in for
   // objects that cannot be read now (design.md 4.1), and for nothing else.
   virtual void remember(const std::vector<ServicePtr>& /*services*/,
@@ -66,6 +65,8 @@ class Source {
   // What the next life needs to reach the control plane and to know it again (one line of JSON);
   // kept in the snapshot. "": nothing.
   virtual std::string memory() const { return ""; }
+  // Whose services these are: the uid of the cluster. "": it has none, or has not told.
+  virtual std::string cluster() const { return ""; }
   // Before start(): the memory of an earlier life. What cannot be read is ignored.
   virtual void restore(const std::string& /*memory*/) {}
   // An operator's word that what the source refuses as a whole is to be trusted (another cluster).

@@ -86,7 +86,14 @@ class ModelSource : public Source {
   void start(Sink sink) override { sink_ = std::move(sink); }
   void stop() override { sink_ = nullptr; }
   SourceStatus status() const override;
+  void heard(const Feedback& feedback) override { feedbacks.push_back(feedback); }
+  std::string memory() const override { return "the way"; }
+  std::string cluster() const override { return "a cluster"; }
+  void restore(const std::string& memory) override { restored = memory; }
   void say(SourceUpdate update);
+
+  std::vector<Feedback> feedbacks;
+  std::string restored;
 
  private:
   std::string name_;

@@ -32,6 +32,7 @@ class World {
   void find(const std::string& endpoint, Verdict verdict, const std::string& words);
 
   View view() const;
+  const ModelSource& source() const { return *source_; }
   std::vector<std::string> services() const;  // "song 10.96.0.1:80 -> 10.1.0.1 10.1.0.2"
   std::vector<std::string> holds() const;     // "song 10.1.0.1 10.1.0.2"
   std::vector<std::string> probed() const;

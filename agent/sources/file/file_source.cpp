@@ -135,11 +135,11 @@ SourceStatus FileSource::status() const {
 }
 
 // Told on the next reading: whoever calls this is in the middle of an update.
-void FileSource::undecided(const std::set<std::string>& origins) {
+void FileSource::heard(const Feedback& feedback) {
   if (!running_) return;
   if (worker_.joinable())
-    undecided_ = origins;
-  else if (files_.forget_vanished(origins))
+    undecided_ = feedback.undecided;
+  else if (files_.forget_vanished(feedback.undecided))
     settle();
 }
 
@@ -316,6 +316,7 @@ void FileSource::tell(std::optional<SourceUpdate> update, const std::string& lis
   }
   status_.state = !listing_error.empty() ? "failed" : files_.doubtful() ? "degraded" : "current";
   status_.cause = files_.refused_for_memory() ? "memory" : "";
+  undecided_.reset();  // of what was said before
   sink_(std::move(*update));
 }
 

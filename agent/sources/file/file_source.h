@@ -30,7 +30,7 @@ class FileSource : public Source {
   void start(Sink sink) override;
   void stop() override;
   SourceStatus status() const override;
-  void undecided(const std::set<std::string>& origins) override;
+  void heard(const Feedback& feedback) override;
   void remember(const std::vector<ServicePtr>& services,
                 const std::map<std::string, Node>& nodes) override {
     files_.remember(services, nodes);

@@ -126,7 +126,7 @@ TEST(GoneSources, TheGraceGoesOnWhereTheLifeBeforeLeftIt) {
     EXPECT_EQ(next.gone[0].seconds_left, left.count());
     ASSERT_EQ(next.sources.size(), 1u);
     EXPECT_EQ(next.sources[0].name, "file");
-    EXPECT_EQ(next.sources[0].way, "the way") << "for the case that it is put back";
+    EXPECT_EQ(next.sources[0].source_memory, "the way") << "for the case that it is put back";
     EXPECT_EQ(next.sources[0].cluster, "a cluster");
     EXPECT_EQ(next.sources[0].memory.services.size(), 1u);
     snapshot = next;

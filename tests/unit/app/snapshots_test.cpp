@@ -75,12 +75,6 @@ TEST(Schedule, WhatFailedIsTriedAgainTenSecondsLater) {
   EXPECT_EQ(schedule.due(), kStart + 10s);
 }
 
-TEST(Cluster, IsReadFromTheMemoryOfASource) {
-  EXPECT_EQ(cluster_of(R"({"cluster":"7f0c","servers":[]})"), "7f0c");
-  for (const char* none : {"", "{}", "nonsense", R"({"cluster":7})", "[]"})
-    EXPECT_EQ(cluster_of(none), "") << none;
-}
-
 class Writing : public testing::Test {
  protected:
   void SetUp() override {

@@ -148,7 +148,8 @@ TEST_F(SnapshotCommands, AnotherNodesIsASeedOnPurposeOnly) {
   ASSERT_TRUE(newest()) << "trusted from now on";
   EXPECT_EQ(newest()->node, "node-1");
   EXPECT_EQ(newest()->imported_from, "node-7");
-  EXPECT_EQ(newest()->sources[0].way, kGoldenWay) << "the way to the control plane comes along";
+  EXPECT_EQ(newest()->sources[0].source_memory, kGoldenWay)
+      << "the way to the control plane comes along";
 }
 
 TEST_F(SnapshotCommands, ANewNodeHasNoStateDirectoryYet) {

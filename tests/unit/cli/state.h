@@ -22,7 +22,7 @@ inline Snapshot snapshot_of(const std::string& node, std::uint64_t generation) {
   Snapshot snapshot = golden_snapshot();
   snapshot.generation = generation;
   snapshot.node = node;
-  snapshot.sources[0].way = kGoldenWay;
+  snapshot.sources[0].source_memory = kGoldenWay;
   snapshot.sources[0].cluster = "7f0c6e0e-6d0a-4c39-9b59-000000000001";
   return snapshot;
 }

@@ -150,6 +150,12 @@ TEST(Histories, LegitimateOnesLeaveNoHoldAndTheTruth) {
   EXPECT_EQ(steps, kHistories * 60);
 }
 
+HoldCounts counted(const Guard& guard) {
+  HoldCounts counts = {};
+  for (const Hold& hold : guard.holds()) ++counts[static_cast<std::size_t>(hold.cause.reason)];
+  return counts;
+}
+
 // The harness sees holds: without their explanations, most of the same histories leave some.
 TEST(Histories, WithoutTheirExplanationsTheSameOnesLeaveHolds) {
   unsigned with_holds = 0;
@@ -166,6 +172,7 @@ TEST(Histories, WithoutTheirExplanationsTheSameOnesLeaveHolds) {
         one.explained_endpoints.clear();
       }
       world.admit(update);
+      ASSERT_EQ(world.guard.held_by_reason(), counted(world.guard));
     }
     with_holds += world.guard.held_services() > 0 ? 1 : 0;
   }

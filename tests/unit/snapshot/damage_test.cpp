@@ -18,7 +18,7 @@ constexpr std::size_t kSamples = 100'000;  // at least, of each kind
 std::string whole() {
   Snapshot snapshot = golden_snapshot();
   snapshot.node = "node-1";
-  snapshot.sources[0].way = kGoldenWay;
+  snapshot.sources[0].source_memory = kGoldenWay;
   return encode(snapshot);
 }
 

@@ -22,7 +22,7 @@ std::string data(const std::string& name) {
 
 Snapshot golden(bool way, bool identity) {
   Snapshot snapshot = golden_snapshot();
-  if (way) snapshot.sources[0].way = kGoldenWay;
+  if (way) snapshot.sources[0].source_memory = kGoldenWay;
   if (identity) {
     snapshot.node = "node-1";
     snapshot.imported_from = "node-2";
@@ -42,7 +42,7 @@ void expect_same(const Snapshot& a, const Snapshot& b) {
   EXPECT_EQ(encode(a), encode(b));
   ASSERT_EQ(a.sources.size(), b.sources.size());
   for (std::size_t at = 0; at < a.sources.size(); ++at) {
-    EXPECT_EQ(a.sources[at].way, b.sources[at].way);
+    EXPECT_EQ(a.sources[at].source_memory, b.sources[at].source_memory);
     EXPECT_EQ(a.sources[at].memory.nodes, b.sources[at].memory.nodes);
     ASSERT_EQ(a.sources[at].memory.services.size(), b.sources[at].memory.services.size());
     for (std::size_t one = 0; one < a.sources[at].memory.services.size(); ++one) {

@@ -20,8 +20,8 @@ bool equal(const Snapshot& a, const Snapshot& b) {
            one.rejected == other.rejected;
   };
   const auto sources = [&](const Snapshot::SourceMemory& one, const Snapshot::SourceMemory& other) {
-    return one.name == other.name && one.way == other.way && one.cluster == other.cluster &&
-           one.memory.nodes == other.memory.nodes &&
+    return one.name == other.name && one.source_memory == other.source_memory &&
+           one.cluster == other.cluster && one.memory.nodes == other.memory.nodes &&
            one.memory.services.size() == other.memory.services.size() &&
            std::equal(one.memory.services.begin(), one.memory.services.end(),
                       other.memory.services.begin(), other.memory.services.end(), entries);

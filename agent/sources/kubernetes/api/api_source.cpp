@@ -139,8 +139,8 @@ void KubernetesSource::stop() {
   if (core_->pulse) core_->pulse->stop();
 }
 
-void KubernetesSource::doubt(bool held) {
-  if (core_->comparer) core_->comparer->doubt(held);
+void KubernetesSource::heard(const Feedback& feedback) {
+  if (core_->comparer) core_->comparer->doubt(feedback.any_held());
 }
 
 void KubernetesSource::remember(const std::vector<ServicePtr>& services,
@@ -150,6 +150,10 @@ void KubernetesSource::remember(const std::vector<ServicePtr>& services,
 
 std::string KubernetesSource::memory() const {
   return RouteMemory{core_->access.cluster(), core_->access.route().learned()}.to_json();
+}
+
+std::string KubernetesSource::cluster() const {
+  return core_->access.cluster();
 }
 
 void KubernetesSource::restore(const std::string& memory) {

@@ -24,10 +24,11 @@ class KubernetesSource : public Source {
   void start(Sink sink) override;
   void stop() override;
   SourceStatus status() const override;
-  void doubt(bool held) override;
+  void heard(const Feedback& feedback) override;
   void remember(const std::vector<ServicePtr>& services,
                 const std::map<std::string, Node>& nodes) override;
   std::string memory() const override;
+  std::string cluster() const override;
   void restore(const std::string& memory) override;
   Result<> confirm() override;
 
