@@ -243,30 +243,6 @@ ServicePtr FileSet::as_known(ServicePtr service) const {
   return unsure;
 }
 
-// What is the same as it was last is the same value. Both are in order of their keys.
-void FileSet::tell_changes(std::vector<ServicePtr>& now, SourceUpdate& update) const {
-  std::vector<ServiceChange> gone;
-  auto before = last_.begin();
-  const auto gone_until = [&](const ServiceKey* key) {
-    for (; before != last_.end() && (!key || (*before)->key < *key); ++before)
-      gone.push_back({(*before)->key, nullptr, false});
-  };
-  for (ServicePtr& said : now) {
-    said = as_known(std::move(said));
-    gone_until(&said->key);
-    if (before != last_.end() && (*before)->key == said->key) {
-      const ServicePtr& known = *before++;
-      if (*known == *said) {
-        said = known;
-        continue;
-      }
-    }
-    update.changes.push_back({said->key, said, false});
-  }
-  gone_until(nullptr);
-  update.changes.insert(update.changes.end(), gone.begin(), gone.end());
-}
-
 void FileSet::say_nodes(std::vector<NodeChange>&& now, SourceUpdate& update) {
   std::map<std::string, Node> said;
   for (NodeChange& one : now) {
@@ -304,9 +280,8 @@ SourceUpdate FileSet::assemble(const std::string& listing_error) {
   complete_ = complete_ || update.complete;
   auto assembled = kubernetes::assemble(origins, update.problems, &last_known_);
   say_nodes(std::move(assembled.nodes), update);
-  std::vector<ServicePtr> now = std::move(assembled.services);
-  tell_changes(now, update);
-  last_ = std::move(now);
+  for (ServicePtr& service : assembled.services) service = as_known(std::move(service));
+  update.changes = said_.say_all(std::move(assembled.services));
   if (update.complete) last_known_.forget_unused();
   doubts_ = update.doubts;
   return update;

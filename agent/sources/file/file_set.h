@@ -22,6 +22,7 @@
 #include "agent/sources/file/file_text.h"
 #include "agent/sources/kubernetes/last_known.h"
 #include "agent/sources/kubernetes/objects.h"
+#include "agent/sources/said.h"
 
 namespace holdfast {
 
@@ -74,14 +75,13 @@ class FileSet {
   bool cannot_read(const std::string& path, File& file, const Error& error);
   bool vanish(File& file);
   SourceUpdate assemble(const std::string& listing_error);
-  void tell_changes(std::vector<ServicePtr>& now, SourceUpdate& update) const;
   ServicePtr as_known(ServicePtr service) const;
   void say_nodes(std::vector<NodeChange>&& now, SourceUpdate& update);
 
   std::string source_;
   std::shared_ptr<MemoryGate> gate_;
   std::map<std::string, File> files_;
-  std::vector<ServicePtr> last_;  // in order of their keys
+  Said said_;
   std::map<std::string, Node> last_nodes_;
   kubernetes::LastKnown last_known_;
   std::vector<Doubt> doubts_;

@@ -256,24 +256,20 @@ std::vector<EndpointAddress> Store::explained(const ServiceKey& key, const Servi
 }
 
 std::optional<ServiceChange> Store::change_of(const Assembler::Change& change) {
-  const auto known = last_.find(change.key);
-  const ServicePtr before = known == last_.end() ? nullptr : known->second;
-  ServiceChange result;
-  result.key = change.key;
-  result.now = change.now;
-  result.basis = basis_;
+  const ServicePtr before = said_.of(change.key);
+  auto result = said_.say(change.key, change.now);
   if (!before && !change.now) return std::nullopt;
-  if (before) result.explained_endpoints = explained(change.key, *before, change.now);
+  std::vector<EndpointAddress> named;
+  if (before) named = explained(change.key, *before, change.now);
+  if (!result && named.empty()) return std::nullopt;
+  if (!result) result = ServiceChange{change.key, before};
+  result->basis = basis_;
+  result->explained_endpoints = std::move(named);
   if (!change.now) {
     // A Service that is there but none of ours any more says so itself.
-    result.explained = basis_ == Basis::event || assembler_.service(change.key) != nullptr;
-    last_.erase(known);
+    result->explained = basis_ == Basis::event || assembler_.service(change.key) != nullptr;
     waiting_.erase(change.key);
-    return result;
   }
-  const bool same = before && *before == *change.now;
-  last_[change.key] = same ? before : change.now;
-  if (same && result.explained_endpoints.empty()) return std::nullopt;
   return result;
 }
 
@@ -311,9 +307,9 @@ std::optional<SourceUpdate> Store::take() {
 
 std::vector<EndpointAddress> Store::api_endpoints() const {
   std::vector<EndpointAddress> result;
-  const auto api = last_.find({"default", "kubernetes"});
-  if (api == last_.end()) return result;
-  for (const Pool& pool : api->second->pools) {
+  const ServicePtr& api = said_.of({"default", "kubernetes"});
+  if (!api) return result;
+  for (const Pool& pool : api->pools) {
     for (const Endpoint& endpoint : pool.endpoints) {
       if (pool.protocol == Protocol::tcp && pool.service_port == 443)
         result.push_back({endpoint.address, endpoint.port});

@@ -14,6 +14,7 @@
 #include "agent/model/update.h"
 #include "agent/sources/kubernetes/api/wire.h"
 #include "agent/sources/kubernetes/assembler.h"
+#include "agent/sources/said.h"
 
 namespace holdfast::kubernetes {
 
@@ -121,7 +122,7 @@ class Store {
   Assembler assembler_;
   std::array<KindState, 3> kinds_;
   Basis basis_ = Basis::event;
-  std::map<ServiceKey, ServicePtr> last_;  // as taken last
+  Said said_;  // as taken last
   std::map<ServiceKey, Explanation> explanations_;
   // Dropped by a modified slice while no ready endpoint stayed: explained once one is gained.
   std::map<ServiceKey, std::set<EndpointAddress>> waiting_;
