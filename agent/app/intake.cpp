@@ -87,7 +87,7 @@ void Intake::start(const std::optional<Snapshot>& snapshot) {
 }
 
 void Intake::stop() {
-  settle();  // the last snapshot is of what the guards have
+  finish_update();  // the last snapshot is of what the guards have
   stopped_ = true;
   for (SourceState& source : sources_) source.source->stop();
 }
@@ -115,7 +115,7 @@ void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
 
 void Intake::on_update(SourceState& source, SourceUpdate update) {
   if (stopped_) return;
-  settle();
+  finish_update();
   hear_of_addresses({}, update.claims);
   in_hand_ = std::make_unique<InHand>(InHand{source, std::move(update)});
   source.guard.begin(in_hand_->update, timers_.now());
@@ -130,7 +130,7 @@ void Intake::go_on() {
   later_timer_->after(0s, [this] { go_on(); });
 }
 
-void Intake::settle() {
+void Intake::finish_update() {
   if (!in_hand_) return;
   later_timer_->cancel();
   take_in();
@@ -198,7 +198,7 @@ void Intake::tick_guards() {
   }
   if (!next) return;
   tick_timer_->after(*next - timers_.now(), [this] {
-    settle();
+    finish_update();
     for (SourceState& source : sources_) {
       const auto deadline = source.guard.next_deadline();
       if (!deadline || *deadline > timers_.now()) continue;

@@ -83,7 +83,7 @@ class Intake {
   std::uint64_t questions_revision() const;   // grows when suspects() may have changed
   std::vector<ProbeTarget> suspects() const;  // of all guards
   // Whatever comes next finds the update in hand taken in. Before put().
-  void settle();
+  void finish_update();
   void put(Snapshot& snapshot) const;  // all but its generation, time and node
 
   // What was learned of suspects.

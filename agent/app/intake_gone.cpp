@@ -47,7 +47,7 @@ void Intake::watch_gone() {
   if (!deadline) return;
   const auto wait = std::min<steady_clock::duration>(*deadline - timers_.now(), kKeepGrace);
   gone_timer_->after(wait, [this] {
-    settle();
+    finish_update();
     const auto over = gone_.expire(timers_.now());
     for (const auto& [name, services] : over) {
       log::warn(
@@ -100,7 +100,7 @@ void Intake::let_go_of_claimed(const GoneSources::Changes& changes) {
 }
 
 Result<std::size_t> Intake::uninstall(const std::string& name) {
-  settle();
+  finish_update();
   for (const SourceState& source : sources_) {
     if (source.name == name)
       return fail(Errc::exists, fmt::format("source {} is in the configuration: take it out of the "

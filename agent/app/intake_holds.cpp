@@ -104,7 +104,7 @@ std::vector<ProbeTarget> Intake::suspects() const {
 }
 
 void Intake::judge(const std::vector<Evidence>& found) {
-  settle();
+  finish_update();
   for (SourceState& source : sources_) {
     const Judged judged = source.guard.evidence(found, timers_.now());
     for (const Evidence& one : judged.news) {
@@ -151,7 +151,7 @@ std::size_t Intake::decide_all(bool accept) {
 }
 
 Result<std::size_t> Intake::decide(const std::string& id, bool accept) {
-  settle();
+  finish_update();
   for (SourceState& source : sources_) {
     if (id == source.name) return decide_refusal(source, accept);
   }

@@ -145,7 +145,7 @@ Room Pipeline::needed() const {
 }
 
 std::optional<Snapshot> Pipeline::snapshot() {
-  if (intake_.begun()) intake_.settle();
+  if (intake_.begun()) intake_.finish_update();
   if (!serving_.is_open() || intake_.catalog().number() == 0) return std::nullopt;
   Snapshot snapshot;
   snapshot.generation = intake_.catalog().number();

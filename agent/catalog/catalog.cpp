@@ -178,7 +178,7 @@ Generation Catalog::place(const std::string& source, const std::vector<IpAddress
 
 // What became of the services that were merged, and of those whose frontends are others' now.
 Generation Catalog::State::publish(std::vector<ServiceKey> touched) {
-  const auto others = claims.settle([&](const ServiceKey& key) { return claimant(key); });
+  const auto others = claims.decide([&](const ServiceKey& key) { return claimant(key); });
   touched.insert(touched.end(), others.begin(), others.end());
   std::sort(touched.begin(), touched.end());
   touched.erase(std::unique(touched.begin(), touched.end()), touched.end());

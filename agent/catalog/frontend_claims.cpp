@@ -80,7 +80,7 @@ const ServiceKey& FrontendClaims::owner(const Claim& claim) const {
   return named != owners_.end() ? named->second : *claimants_.at(claim).begin();
 }
 
-FrontendClaims::Keys FrontendClaims::settle(const Look& look) {
+FrontendClaims::Keys FrontendClaims::decide(const Look& look) {
   Keys changed;
   for (const Claim& claim : std::exchange(open_, {})) {
     const auto found = claimants_.find(claim);

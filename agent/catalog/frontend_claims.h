@@ -45,7 +45,7 @@ class FrontendClaims {
   void remove(const Service& service);
   // Decides what was added or removed since the last call; names the services whose frontends are
   // others now. `look` tells of any service that claims.
-  Keys settle(const Look& look);
+  Keys decide(const Look& look);
 
   bool owns(const ServiceKey& key, const Claim& claim) const { return owner(claim) == key; }
   const ServiceKey& owner(const Claim& claim) const;
@@ -59,11 +59,11 @@ class FrontendClaims {
   const ServiceKey& choose(const Claim& claim, const Keys& keys, const Look& look);
 
   std::map<Claim, Keys> claimants_;
-  // Of a settled claim with one claimant that one is the owner, and is not named here: nearly all
+  // Of a decided claim with one claimant that one is the owner, and is not named here: nearly all
   // are such.
   std::map<Claim, ServiceKey> owners_;
   std::map<Claim, ServiceKey> sat_;
-  std::set<Claim> open_;  // not settled
+  std::set<Claim> open_;  // not decided yet
   std::set<Claim> contested_;
   std::uint64_t revision_ = 0;
 };

@@ -33,7 +33,7 @@ GuardPass::GuardPass(Guard::State& state, const SourceUpdate& update, TimePoint 
     : state_(state), update_(&update), now_(now) {
   state_.hear_nodes(update);
   state_.claims.begin_update();
-  settled_.reserve(update.changes.size());
+  to_judge_.reserve(update.changes.size());
 }
 
 // The order matters: all claims of an update come first, because which of its changes comes first
@@ -94,10 +94,10 @@ void GuardPass::every_change() {
 void GuardPass::claim(std::size_t index) {
   const ServiceChange& change = update_->changes[index];
   Entry& entry = state_.entries[change.key];
-  settled_.push_back(state_.accident.settle(state_.settings, entry.said, change, now_));
-  const ServicePtr& settled = settled_.back();
-  spent_ += 1 + (settled ? endpoint_count(*settled) : 0);
-  state_.claim(entry, settled);
+  to_judge_.push_back(state_.accident.settle(state_.settings, entry.said, change, now_));
+  const ServicePtr& now = to_judge_.back();
+  spent_ += 1 + (now ? endpoint_count(*now) : 0);
+  state_.claim(entry, now);
 }
 
 void GuardPass::every_change_again() {
@@ -113,7 +113,7 @@ void GuardPass::judge_change(std::size_t index) {
   grounds.basis = change.basis;
   grounds.explained = change.explained;
   judged_.insert(change.key);
-  judge(change.key, settled_[index], grounds);
+  judge(change.key, to_judge_[index], grounds);
 }
 
 void GuardPass::contested() {

@@ -63,7 +63,7 @@ class GuardPass {
   const SourceUpdate* update_ = nullptr;
   TimePoint now_;
   std::vector<Admitted> result_;
-  std::vector<ServicePtr> settled_;  // of each change, what is judged now
+  std::vector<ServicePtr> to_judge_;  // of each change, what is judged now
   std::set<ServiceKey> judged_;
   std::set<IpAddress> contested_;
   // Of the stage in hand.

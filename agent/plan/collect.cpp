@@ -89,7 +89,7 @@ bool Planner::collecting() const {
   return state_->looked_at != 0;
 }
 
-Early Planner::settle_early(const StatsOf& stats) {
+Early Planner::recount_early(const StatsOf& stats) {
   State& state = *state_;
   for (const std::uint32_t id : state.early) {
     if (const auto now = stats(id)) state.resting[id] = *now;

@@ -51,9 +51,9 @@ void pool_ops(const Planner::State& state, const PoolPlan& pool, Sections& secti
   }
   if (!pool.changed) return;
   if (pool.moved && pool.record.length) {
-    op::PutSlots put{pool.record.first, {}, pool.layout.infos};
-    put.slots.reserve(pool.layout.members.size());
-    for (const std::uint32_t member : pool.layout.members) put.slots.push_back(pool.ids[member]);
+    op::PutSlots put{pool.record.first, {}, pool.fill.infos};
+    put.slots.reserve(pool.fill.members.size());
+    for (const std::uint32_t member : pool.fill.members) put.slots.push_back(pool.ids[member]);
     sections.slots.emplace_back(std::move(put));
   }
   // Where the address of a pool that empties moves to another, a look-up may still stand before the

@@ -124,7 +124,7 @@ Result<Diff> Planner::plan(const Generation& generation) {
   }
   frontend_ops(state, plans, sections);
   reservation.set_inserts(sections.inserts.size());
-  if (auto settled = reservation.settle(); !settled) return tl::unexpected(settled.error());
+  if (auto fits = reservation.check_room(); !fits) return tl::unexpected(fits.error());
   return conclude(state, plans, sections, generation);
 }
 

@@ -100,7 +100,7 @@ class Planner {
   bool collecting() const;
   // After that diff: which of it had connections in flight by their stats. These are read again,
   // since connections may have ended until the endpoints were retired.
-  Early settle_early(const StatsOf& stats);
+  Early recount_early(const StatsOf& stats);
   // Endpoints that drained already when this was last called, up to `most`, in turns: a close of
   // theirs may have been lost.
   std::vector<EndpointHandle> lingering(std::size_t most);

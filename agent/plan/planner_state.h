@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/plan/layout.h"
 #include "agent/plan/planner.h"
+#include "agent/plan/slots.h"
 #include "agent/plan/strings.h"
 #include "agent/plan/words.h"
 
@@ -76,11 +76,11 @@ bool same(const T& a, const T& b) {
 // The endpoints that a range of slots names, each once.
 std::vector<std::uint32_t> members_of(const Image& image, const PoolRecord& pool);
 
-// The frontends and the layout a generation wants for one pool, and what was reserved for it.
+// The frontends and the slots a generation wants for one pool, and what was reserved for it.
 struct PoolPlan {
   const Pool* pool = nullptr;
   PoolRecord record;
-  SlotLayout layout;
+  SlotFill fill;
   std::vector<std::uint32_t> ids;  // endpoint id of each of pool->endpoints
   hf_pool_name name{};
   hf_pool value{};

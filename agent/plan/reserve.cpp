@@ -162,7 +162,7 @@ std::string Reservation::lacking() {
   return what;
 }
 
-Result<> Reservation::settle() {
+Result<> Reservation::check_room() {
   const std::string what = lacking();
   if (what.empty()) return {};
   own_ranges_ = 0;

@@ -38,7 +38,7 @@ class Reservation {
   Mark mark();
   void back_to(const Mark& mark);
   // exhausted: everything taken has been given back.
-  Result<> settle();
+  Result<> check_room();
 
  private:
   PoolPlan pool(const Pool& pool, const ServicePlan& service);

@@ -59,10 +59,10 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
   PoolWords words;
   words.service = service.id;
   words.first = plan.record.first;
-  words.selectable = plan.layout.selectable;
-  words.tail = static_cast<std::uint32_t>(plan.layout.members.size()) - plan.layout.selectable;
+  words.selectable = plan.fill.selectable;
+  words.tail = static_cast<std::uint32_t>(plan.fill.members.size()) - plan.fill.selectable;
   words.generation = plan.record.generation;
-  words.selector = plan.layout.selector;
+  words.selector = plan.fill.selector;
   words.no_endpoints = service.change->now->policy.no_endpoints;
   plan.value = pool_value(words);
   plan.changed = plan.moved || !before || !same(plan.value, state_.shadow.pools[plan.record.id]);
@@ -79,7 +79,7 @@ PoolPlan Reservation::pool(const Pool& pool, const ServicePlan& service) {
 // Each endpoint that the slots name, once.
 void Reservation::refer(PoolPlan& plan) {
   std::vector<std::uint32_t> members;
-  for (const std::uint32_t member : plan.layout.members) members.push_back(plan.ids[member]);
+  for (const std::uint32_t member : plan.fill.members) members.push_back(plan.ids[member]);
   std::sort(members.begin(), members.end());
   members.erase(std::unique(members.begin(), members.end()), members.end());
   for (const std::uint32_t member : members) ++use(member).references;
@@ -87,11 +87,11 @@ void Reservation::refer(PoolPlan& plan) {
 }
 
 bool Reservation::stays(const PoolPlan& plan) const {
-  if (plan.record.generation == 0 || plan.layout.members.size() != plan.record.length) return false;
+  if (plan.record.generation == 0 || plan.fill.members.size() != plan.record.length) return false;
   for (std::uint32_t slot = 0; slot < plan.record.length; ++slot) {
     const std::size_t at = plan.record.first + slot;
-    if (state_.shadow.slots[at] != plan.ids[plan.layout.members[slot]] ||
-        state_.shadow.slot_info[at] != plan.layout.infos[slot]) {
+    if (state_.shadow.slots[at] != plan.ids[plan.fill.members[slot]] ||
+        state_.shadow.slot_info[at] != plan.fill.infos[slot]) {
       return false;
     }
   }
@@ -104,16 +104,16 @@ void Reservation::place(PoolPlan& plan) {
   std::vector<Precision> precisions{Precision::fine, Precision::coarse};
   if (effort_ == Effort::least) precisions.push_back(Precision::even);
   for (const Precision precision : precisions) {
-    plan.layout = lay_out(*plan.pool, state_.vantage, precision);
+    plan.fill = fill_slots(*plan.pool, state_.vantage, precision);
     if (too_many(plan)) return;
     if (stays(plan) || give_range(plan)) return;
   }
   if (effort_ == Effort::least && write_over(plan)) return;
-  lacking_.slots += static_cast<std::uint32_t>(plan.layout.members.size());
+  lacking_.slots += static_cast<std::uint32_t>(plan.fill.members.size());
 }
 
 bool Reservation::give_range(PoolPlan& plan) {
-  const auto length = static_cast<std::uint32_t>(plan.layout.members.size());
+  const auto length = static_cast<std::uint32_t>(plan.fill.members.size());
   const auto first = length ? state_.slots.allocate(length) : std::uint32_t{0};
   if (!first) return false;
   if (length) taken(state_.slots, *first, length);
@@ -129,21 +129,21 @@ bool Reservation::give_range(PoolPlan& plan) {
 // store of one word, and keeps serving meanwhile. What is behind the selectable ones is given back;
 // also where that is nothing, so that a grace period follows.
 bool Reservation::write_over(PoolPlan& plan) {
-  SlotLayout& layout = plan.layout;
+  SlotFill& fill = plan.fill;
   const std::uint32_t count =
       plan.record.generation ? words_of(state_.shadow, plan.record.id).selectable : 0;
-  const std::uint32_t picks = layout.selectable;
-  if (picks == 0 || picks > count || layout.members.size() != picks) return false;
+  const std::uint32_t picks = fill.selectable;
+  if (picks == 0 || picks > count || fill.members.size() != picks) return false;
   const auto in_use = state_.shadow.slots.begin() + plan.record.first;
-  const bool loses = std::all_of(layout.members.begin(), layout.members.end(), [&](auto member) {
+  const bool loses = std::all_of(fill.members.begin(), fill.members.end(), [&](auto member) {
     return std::find(in_use, in_use + count, plan.ids[member]) != in_use + count;
   });
   if (!loses) return false;
   for (std::uint32_t slot = picks; slot < count; ++slot) {
-    layout.members.push_back(layout.members[slot % picks]);
-    layout.infos.push_back(layout.infos[slot % picks]);
+    fill.members.push_back(fill.members[slot % picks]);
+    fill.infos.push_back(fill.infos[slot % picks]);
   }
-  layout.selectable = count;
+  fill.selectable = count;
   sections_.released_slots.emplace_back(plan.record.first + count, plan.record.length - count);
   plan.record.length = count;
   plan.moved = true;
@@ -151,8 +151,8 @@ bool Reservation::write_over(PoolPlan& plan) {
 }
 
 bool Reservation::too_many(const PoolPlan& plan) {
-  const std::size_t tail = plan.layout.members.size() - plan.layout.selectable;
-  if (std::max<std::size_t>(plan.layout.selectable, tail) <= HF_POOL_COUNT_MASK) return false;
+  const std::size_t tail = plan.fill.members.size() - plan.fill.selectable;
+  if (std::max<std::size_t>(plan.fill.selectable, tail) <= HF_POOL_COUNT_MASK) return false;
   too_many_ = fmt::format("port {} has {} endpoints, a pool takes {}", plan.pool->service_port,
                           plan.pool->endpoints.size(), HF_POOL_COUNT_MASK);
   return true;

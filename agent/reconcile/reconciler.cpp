@@ -222,7 +222,7 @@ Result<bool> Reconciler::collect(std::size_t least, const std::set<std::uint32_t
     if (auto performed = perform(std::move(diff)); !performed)
       return tl::unexpected(performed.error());
   }
-  const Early early = planner_->settle_early(stats_of);
+  const Early early = planner_->recount_early(stats_of);
   status_.forced += early.forced;
   status_.lost_closes += early.lost_closes;
   if (failed) return tl::unexpected(*failed);

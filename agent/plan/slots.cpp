@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/plan/layout.h"
+#include "agent/plan/slots.h"
 
 #include <algorithm>
 #include <numeric>
@@ -43,7 +43,7 @@ std::vector<std::uint32_t> repeats(const std::vector<std::uint32_t>& weights, st
 
 }  // namespace
 
-SlotLayout lay_out(const Pool& pool, const Vantage& vantage, Precision precision) {
+SlotFill fill_slots(const Pool& pool, const Vantage& vantage, Precision precision) {
   const auto& endpoints = pool.endpoints;
   const std::vector<bool> take = picked(pool, vantage);
   std::vector<std::uint32_t> chosen, rest, weights;
@@ -51,20 +51,19 @@ SlotLayout lay_out(const Pool& pool, const Vantage& vantage, Precision precision
     (take[index] ? chosen : rest).push_back(index);
     if (take[index]) weights.push_back(endpoints[index].weight);
   }
-  SlotLayout layout;
+  SlotFill fill;
   const auto slots = repeats(weights, most_slots(weights.size(), precision));
   for (std::size_t one = 0; one < chosen.size(); ++one) {
     const Endpoint& endpoint = endpoints[chosen[one]];
-    layout.members.insert(layout.members.end(), slots[one], chosen[one]);
-    layout.infos.insert(layout.infos.end(), slots[one],
-                        slot_info(endpoint, state_of(endpoint, true)));
+    fill.members.insert(fill.members.end(), slots[one], chosen[one]);
+    fill.infos.insert(fill.infos.end(), slots[one], slot_info(endpoint, state_of(endpoint, true)));
   }
-  layout.selectable = static_cast<std::uint32_t>(layout.members.size());
+  fill.selectable = static_cast<std::uint32_t>(fill.members.size());
   for (const std::uint32_t index : rest) {
-    layout.members.push_back(index);
-    layout.infos.push_back(slot_info(endpoints[index], state_of(endpoints[index], false)));
+    fill.members.push_back(index);
+    fill.infos.push_back(slot_info(endpoints[index], state_of(endpoints[index], false)));
   }
-  return layout;
+  return fill;
 }
 
 }  // namespace holdfast

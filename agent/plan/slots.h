@@ -11,7 +11,7 @@
 
 namespace holdfast {
 
-struct SlotLayout {
+struct SlotFill {
   std::vector<std::uint32_t> members;  // indexes into Pool::endpoints, one a slot
   std::vector<std::uint32_t> infos;    // slot_info of the same slot
   std::uint32_t selectable = 0;        // the first so many may be picked; the rest is the tail
@@ -26,6 +26,7 @@ struct SlotLayout {
 enum class Precision { fine, coarse, even };
 
 // Weights become repeats. Every endpoint is listed, those that are not picked() in the tail.
-SlotLayout lay_out(const Pool& pool, const Vantage& vantage, Precision precision = Precision::fine);
+SlotFill fill_slots(const Pool& pool, const Vantage& vantage,
+                    Precision precision = Precision::fine);
 
 }  // namespace holdfast
