@@ -9,7 +9,7 @@
 #include <holdfast/abi/live.h>
 #include <holdfast/abi/socket.h>
 
-#include "bpf/lib/sockets_iterator.h"
+#include "bpf/iter.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

@@ -8,7 +8,7 @@
 
 #include <holdfast/abi/socket.h>
 
-#include "bpf/lib/sockets_iterator.h"
+#include "bpf/iter.bpf.h"
 
 #define HF_LARGEST_STATE 128
 #define HF_MOST_ROWS 16

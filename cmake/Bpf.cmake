@@ -1,5 +1,5 @@
 # bpf_object(name source [included...]): compiles a BPF object and generates its skeleton, usable
-# through the interface target `<name>_skel` as #include "<name>.skel.h".
+# through the interface target `<name>_skel` as #include "<name>.skel.h": struct hf_<name>_bpf.
 # HEADERS: a directory whose headers come before those of include/; the target is then
 # `<name>_skel_<last part of it>`.
 find_program(BPF_CLANG NAMES clang clang-14 clang-16 clang-18 REQUIRED)
@@ -46,11 +46,32 @@ function(bpf_object name source)
     COMMENT "BPF ${name}")
   add_custom_command(
     OUTPUT ${skeleton}
-    COMMAND ${BPFTOOL} gen skeleton ${object} name ${name} > ${skeleton}
+    COMMAND ${BPFTOOL} gen skeleton ${object} name hf_${name}_bpf > ${skeleton}
     DEPENDS ${object})
   add_custom_target(${target}_gen DEPENDS ${skeleton})
   add_library(${target} INTERFACE)
   add_dependencies(${target} ${target}_gen)
   target_include_directories(${target} SYSTEM INTERFACE ${output})
   target_link_libraries(${target} INTERFACE PkgConfig::BPF)
+endfunction()
+
+# write_objects_header(directory name...): "objects.skel.h" there includes the skeletons of these
+# objects. In angle brackets: another layout's stand in a directory that is searched before it.
+function(write_objects_header directory)
+  set(text "")
+  foreach(name ${ARGN})
+    string(APPEND text "#include <${name}.skel.h>\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${directory}/objects.skel.h CONTENT "${text}")
+endfunction()
+
+# bpf_objects(name...): bpf/<name>.bpf.c each; all are usable through `objects_skel` as
+# #include "objects.skel.h".
+function(bpf_objects)
+  write_objects_header(${BPF_OUTPUT} ${ARGN})
+  add_library(objects_skel INTERFACE)
+  foreach(name ${ARGN})
+    bpf_object(${name} ${CMAKE_SOURCE_DIR}/bpf/${name}.bpf.c)
+    target_link_libraries(objects_skel INTERFACE ${name}_skel)
+  endforeach()
 endfunction()

@@ -196,6 +196,7 @@ void MetricsReport::maps(telemetry::Page& page) const {
              "Endpoints out of every pool that wait for their last connection.",
              serving.usage().draining);
   for (const ProgramStatus& program : serving.hooks()->programs()) {
+    if (!program.left_out.empty()) continue;
     page.gauge("holdfast_bpf_program_attached", "1 while its link is attached.", program.attached,
                {{"program", program.name}});
   }

@@ -193,7 +193,8 @@ std::vector<std::string> Serving::pending() const {
     return parts;
   }
   for (const ProgramStatus& program : opened_.hooks->programs())
-    if (!program.attached) parts.push_back("programs: " + program.name + " is not attached");
+    if (!program.attached && program.left_out.empty())
+      parts.push_back("programs: " + program.name + " is not attached");
   return parts;
 }
 

@@ -40,17 +40,20 @@ array map_rows(const std::vector<MapStatus>& maps) {
 }  // namespace
 
 object StatusReport::programs() const {
-  std::size_t attached = 0;
+  std::size_t attached = 0, wanted = 0;
   array links;
   if (Hooks* const hooks = view_.pipeline.serving().hooks()) {
     for (const ProgramStatus& program : hooks->programs()) {
       attached += program.attached;
-      links.push_back(object{
-          {"name", program.name}, {"attached", program.attached}, {"pinned", program.pinned}});
+      wanted += program.left_out.empty();
+      object link{
+          {"name", program.name}, {"attached", program.attached}, {"pinned", program.pinned}};
+      if (!program.left_out.empty()) link["left_out"] = program.left_out;
+      links.push_back(std::move(link));
     }
   }
   const LinksWatch& watch = view_.pipeline.serving().links();
-  return {{"attached", attached == links.size() && attached != 0},
+  return {{"attached", attached == wanted && attached != 0},
           {"effective", "unknown"},
           {"links", links},
           {"repairs", watch.repairs()},

@@ -12,6 +12,7 @@
 #include "holdfast/abi/endpoint.h"
 #include "holdfast/abi/frontend.h"
 #include "holdfast/abi/names.h"
+#include "holdfast/abi/pins.h"
 #include "holdfast/abi/pool.h"
 #include "holdfast/abi/socket.h"
 
@@ -78,11 +79,12 @@ Schema make_own_schema() {
                       {HF_FIELD(hf_meta, abi_version), HF_FIELD(hf_meta, complete),
                        HF_FIELD(hf_meta, generation), HF_FIELD(hf_meta, netns_cookie),
                        HF_FIELD(hf_meta, applied_at), HF_FIELD(hf_meta, grace_mode)}};
-  elements["sockets"] = {sizeof(hf_socket),
-                         {HF_FIELD(hf_socket, endpoint), HF_FIELD(hf_socket, incarnation),
-                          HF_FIELD(hf_socket, dialled), HF_FIELD(hf_socket, dialled_port),
-                          HF_FIELD(hf_socket, protocol), HF_FIELD(hf_socket, flags),
-                          HF_FIELD(hf_socket, service), HF_FIELD(hf_socket, dialled_at)}};
+#define HF_STATE_FIELD(value, type, field) HF_FIELD(value, field),
+#define HF_STATE(unused, storage, before, value, fields) \
+  elements[#storage] = {sizeof(value), {fields(HF_STATE_FIELD, value)}};
+  HF_STORAGES(HF_STATE, )
+#undef HF_STATE
+#undef HF_STATE_FIELD
 #define NAME(symbol, name, help) name,
   schema.counters = {HF_COUNTERS(NAME)};
 #undef NAME
@@ -128,9 +130,19 @@ Result<> parse_element(const std::vector<std::string_view>& words, Schema& schem
   return {};
 }
 
+// A storage that an earlier version did not know has no state to give. All know the sockets.
+bool came_later(std::string_view element) {
+#define HF_CAME_LATER(unused, storage, ...) \
+  if (element == #storage) return element != "sockets";
+  HF_STORAGES(HF_CAME_LATER, )
+#undef HF_CAME_LATER
+  return false;
+}
+
 Result<> require_own_fields(const Schema& schema) {
   for (const auto& [name, own] : own_schema().elements) {
     const auto found = schema.elements.find(name);
+    if (found == schema.elements.end() && came_later(name)) continue;
     if (found == schema.elements.end()) return unreadable("nothing is said of " + name);
     for (const Field& field : own.fields) {
       const Field* theirs = found->second.find(field.name);

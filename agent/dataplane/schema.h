@@ -44,7 +44,8 @@ const Schema& own_schema();  // of include/holdfast/abi/ as this program was bui
 std::string to_text(const Schema& schema);
 std::string own_text();  // of own_schema(), so that it is read by earlier versions too
 // incompatible: cannot be read by this program, and why. What is returned has every field that
-// own_schema() has, within its element and of the same size.
+// own_schema() has, within its element and of the same size; a storage that came later may be
+// missing as a whole.
 Result<Schema> parse_schema(std::string_view text);
 
 // Copies one element's fields into another's; what `from` has not stays as it is.

@@ -17,6 +17,7 @@ struct HookFact {
   std::string program;  // of ours: "hf_connect4"
   std::string hook;     // "cgroup/connect4"
   Answer offered = Answer::unknown;
+  bool optional = false;  // without it the others serve
 };
 
 // A program at one of our hooks that is not ours, effective in the configured cgroup.
@@ -53,6 +54,7 @@ struct LinkFact {
   std::string program;
   bool pinned = false;
   bool attached = false;
+  bool left_out = false;  // optional, and not taken by the kernel
 };
 
 struct PinFacts {

@@ -77,9 +77,9 @@ void judge_kernel(const Facts& facts, Findings& out) {
 }
 
 void judge_hooks(const Facts& facts, Findings& out) {
-  std::string missing, unknown;
+  std::string missing, optional, unknown;
   for (const HookFact& hook : facts.kernel.hooks) {
-    std::string& into = hook.offered == Answer::no ? missing : unknown;
+    std::string& into = hook.offered != Answer::no ? unknown : hook.optional ? optional : missing;
     if (hook.offered != Answer::yes) into += (into.empty() ? "" : ", ") + hook.hook;
   }
   if (!missing.empty()) {
@@ -88,6 +88,9 @@ void judge_hooks(const Facts& facts, Findings& out) {
   } else if (!unknown.empty() || facts.kernel.hooks.empty()) {
     out.push_back({"hooks", Level::warn, "could not be asked for: " + unknown,
                    "run this as root, or with CAP_BPF and CAP_NET_ADMIN"});
+  } else if (!optional.empty()) {
+    out.push_back({"hooks", Level::warn, "the kernel does not offer " + optional,
+                   "what needs it is left out; the rest serves"});
   } else {
     out.push_back(
         {"hooks", Level::ok, fmt::format("all {} are there", facts.kernel.hooks.size()), ""});

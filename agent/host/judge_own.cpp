@@ -9,14 +9,21 @@ namespace holdfast::host {
 namespace {
 
 void judge_links(const Facts& facts, Findings& out) {
-  std::string off;
+  std::string off, left_out;
+  std::size_t attached = 0;
   for (const LinkFact& link : facts.pins.links) {
-    if (link.attached) continue;
+    attached += link.attached;
+    if (link.left_out) left_out += (left_out.empty() ? "" : ", ") + link.program;
+    if (link.attached || link.left_out) continue;
     off += (off.empty() ? "" : ", ") + link.program +
            (link.pinned ? " (somebody detached it, or its cgroup is gone)" : "");
   }
+  if (!left_out.empty()) {
+    out.push_back({"optional programs", Level::warn, "not taken by this kernel: " + left_out,
+                   "holdfastd goes without them, and its log says why"});
+  }
   if (off.empty()) {
-    out.push_back({"programs", Level::ok, fmt::format("{} attached", facts.pins.links.size()), ""});
+    out.push_back({"programs", Level::ok, fmt::format("{} attached", attached), ""});
     return;
   }
   // Maps that never held a whole generation are not attached on purpose.

@@ -15,7 +15,7 @@ namespace holdfast::bench {
 namespace {
 
 const std::vector<std::string>& program_names() {
-#define NAME(name, section) #name,
+#define NAME(object, name, section) #name,
   static const std::vector<std::string> names{HF_PROGRAMS(NAME)};
 #undef NAME
   return names;
@@ -108,15 +108,15 @@ void Holdfast::collect() {
 }
 
 struct LookupOnly::Skeleton {
-  explicit Skeleton(bench_lookup* made) : object(made) {}
+  explicit Skeleton(hf_bench_lookup_bpf* made) : object(made) {}
   Skeleton(const Skeleton&) = delete;
   Skeleton& operator=(const Skeleton&) = delete;
-  ~Skeleton() { bench_lookup__destroy(object); }
-  bench_lookup* object;
+  ~Skeleton() { hf_bench_lookup_bpf__destroy(object); }
+  hf_bench_lookup_bpf* object;
 };
 
 LookupOnly::LookupOnly(const Holdfast& holdfast) {
-  skeleton_ = std::make_unique<Skeleton>(bench_lookup__open());
+  skeleton_ = std::make_unique<Skeleton>(hf_bench_lookup_bpf__open());
   require(skeleton_->object != nullptr, "open the look-up program");
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->object->obj) {
@@ -134,7 +134,7 @@ LookupOnly::LookupOnly(const Holdfast& holdfast) {
     require(pinned && bpf_map__reuse_fd(map, pinned.get()) == 0,
             std::string("reuse map ") + bpf_map__name(map));
   }
-  require(bench_lookup__load(skeleton_->object) == 0, "load the look-up program");
+  require(hf_bench_lookup_bpf__load(skeleton_->object) == 0, "load the look-up program");
 }
 
 LookupOnly::~LookupOnly() = default;

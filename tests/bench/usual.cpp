@@ -89,20 +89,20 @@ class Filler {
 }  // namespace
 
 struct Usual::Skeleton {
-  explicit Skeleton(bench_usual* made) : object(made) {}
+  explicit Skeleton(hf_bench_usual_bpf* made) : object(made) {}
   Skeleton(const Skeleton&) = delete;
   Skeleton& operator=(const Skeleton&) = delete;
-  ~Skeleton() { bench_usual__destroy(object); }
-  bench_usual* object;
+  ~Skeleton() { hf_bench_usual_bpf__destroy(object); }
+  hf_bench_usual_bpf* object;
 };
 
-Usual::Usual(Size size) : size_(size), skeleton_(new Skeleton(bench_usual__open())) {
-  bench_usual* object = skeleton_->object;
+Usual::Usual(Size size) : size_(size), skeleton_(new Skeleton(hf_bench_usual_bpf__open())) {
+  hf_bench_usual_bpf* object = skeleton_->object;
   require(object != nullptr, "open the usual layout's programs");
   const std::uint32_t backends = size.services * size.endpoints;
   bpf_map__set_max_entries(object->maps.usual_services, backends + size.services);
   bpf_map__set_max_entries(object->maps.usual_backends, backends);
-  require(bench_usual__load(object) == 0, "load the usual layout's programs");
+  require(hf_bench_usual_bpf__load(object) == 0, "load the usual layout's programs");
 }
 
 Usual::~Usual() = default;

@@ -26,7 +26,7 @@ function(other_daemon layout)
   target_link_libraries(${daemon} PRIVATE holdfast_admin holdfast_health holdfast_telemetry
     holdfast_config holdfast_sources_file holdfast_sources_kubernetes_api holdfast_snapshot
     holdfast_host
-    sock_skel_${layout} store_skel_${layout} live_skel_${layout} move_skel
+    tcp_skel_${layout} store_skel_${layout} live_skel_${layout} move_skel
     PkgConfig::BPF PkgConfig::CAP spdlog::spdlog CLI11::CLI11)
 endfunction()
 

@@ -197,7 +197,7 @@ def main():
     shop.publish()
     lab.b.start_daemon()  # its song calls artist and image by their service addresses too
     lab.a.write_config()
-    privilege = Privilege(lab, lab.bin.parent / "bpf/sock.bpf.o")
+    privilege = Privilege(lab, lab.bin.parent / "bpf/tcp.bpf.o")
     failed = run_cases("privilege", cases_of(privilege, options.only), lab.a)
     lab.remove()
     return failed

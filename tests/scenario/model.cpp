@@ -61,7 +61,7 @@ Result<> ModelMaps::apply(const Diff& diff) {
 
 std::vector<ProgramStatus> ModelHooks::programs() {
   std::vector<ProgramStatus> rows;
-#define HF_ROW(name, section) rows.push_back({#name, attached, attached});
+#define HF_ROW(object, name, section) rows.push_back({#name, attached, attached, ""});
   HF_PROGRAMS(HF_ROW)
 #undef HF_ROW
   return rows;

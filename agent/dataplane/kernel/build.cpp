@@ -19,7 +19,11 @@ std::map<std::string, int> shared_with(const Maps* before) {
   std::map<std::string, int> shared;
   if (!before) return shared;
   const Schema& own = own_schema();
-  if (before->schema.of("sockets") == own.of("sockets")) shared["sockets"] = before->fd("sockets");
+  for (const std::string& name : storages()) {
+    if (before->has(name) && before->schema.of(name) == own.of(name)) {
+      shared[name] = before->fd(name);
+    }
+  }
   if (before->schema.counters == own.counters) shared["counters"] = before->fd("counters");
   return shared;
 }
@@ -127,8 +131,8 @@ Result<LiveSetPtr> build_set(const Pins& pins, std::uint32_t number, const Capac
   steps.next("make " + set->directory);
   if (auto made = make_directory(set->directory); !made) return tl::unexpected(made.error());
   steps.next("load");
-  LoadPlan plan{shared_with(content.before), capacity, nullptr, steps.no_netns_cookie()};
-  if (content.before && !plan.reuse.contains("sockets")) plan.moving_from = content.before;
+  const LoadPlan plan{shared_with(content.before), capacity, content.before,
+                      steps.no_netns_cookie()};
   auto programs = Programs::load(plan);
   if (!programs) return tl::unexpected(programs.error());
   set->programs.emplace(std::move(*programs));

@@ -101,7 +101,7 @@ Query query(int cgroup, bpf_attach_type attach, std::uint32_t how) {
 
 std::set<std::uint32_t> own_programs(const Pins& pins) {
   std::set<std::uint32_t> ids;
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     const Fd fd(::bpf_obj_get(pins.link(row.name).c_str()));
     bpf_link_info info{};
     __u32 length = sizeof info;
@@ -132,7 +132,7 @@ bool exclusive_above(const std::string& cgroup, bpf_attach_type attach) {
 void read_foreign(const Pins& pins, host::CgroupFacts& facts) {
   const Fd cgroup(::open(facts.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const std::set<std::uint32_t> own = own_programs(pins);
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     const Hook hook = hook_of(row);
     const Query effective = query(cgroup.get(), hook.attach, BPF_F_QUERY_EFFECTIVE);
     if (effective.error == EINVAL) continue;  // the hook is not offered: told elsewhere
@@ -184,9 +184,9 @@ host::KernelFacts read_kernel_facts() {
   facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? Answer::yes : Answer::no;
   facts.links = has_links();
   Answer programs = Answer::unknown;
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     const Answer offered = offers(hook_of(row));
-    facts.hooks.push_back({row.name, row.section, offered});
+    facts.hooks.push_back({row.name, row.section, offered, row.optional});
     if (row.name == "hf_connect4") programs = offered;
   }
   facts.set_retval = has_set_retval(programs);
@@ -231,7 +231,7 @@ host::PinFacts read_pin_facts(const std::string& bpffs, const std::string& cgrou
   struct stat at {};  // the inode of a cgroup's directory is its id
   const bool there = !cgroup.empty() && ::stat(cgroup.c_str(), &at) == 0;
   for (const ProgramStatus& link : link_status(pins, there ? at.st_ino : 0)) {
-    facts.links.push_back({link.name, link.pinned, link.attached});
+    facts.links.push_back({link.name, link.pinned, link.attached, !link.left_out.empty()});
   }
   return facts;
 }

@@ -86,6 +86,7 @@ Result<> KernelDataplane::State::follow_cgroup() {
 std::vector<std::string> KernelDataplane::State::faults() const {
   std::vector<std::string> found;
   for (const ProgramStatus& one : links.status(pins, cgroup, programs())) {
+    if (!set->programs->why_left_out(one.name).empty()) continue;
     if (!one.attached || !one.pinned) found.push_back(fault_of(one));
   }
   if (const auto missing = missing_pins(pins, *set); !missing.empty()) {
@@ -97,8 +98,10 @@ std::vector<std::string> KernelDataplane::State::faults() const {
 std::vector<ProgramStatus> KernelDataplane::programs() {
   const State& state = *state_;
   const CgroupAt cgroup{state.cgroup.path, cgroup_id_of(state.cgroup.path).value_or(kNoCgroup)};
-  return state.links.held() ? state.links.status(state.pins, cgroup, state.programs())
-                            : link_status(state.pins, cgroup.id);
+  auto result = state.links.held() ? state.links.status(state.pins, cgroup, state.programs())
+                                   : link_status(state.pins, cgroup.id);
+  for (ProgramStatus& one : result) one.left_out = state.set->programs->why_left_out(one.name);
+  return result;
 }
 
 Watched KernelDataplane::watch() {

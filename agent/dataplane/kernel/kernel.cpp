@@ -120,6 +120,9 @@ Result<std::unique_ptr<KernelDataplane>> KernelDataplane::open(const KernelOptio
         "NodePorts on loopback are not served: before Linux 5.14 the kernel does not tell which "
         "network namespace this is, and it is not the initial one");
   }
+  for (const auto& [object, why] : state->set->programs->left_out()) {
+    state->warnings.push_back("goes without the optional programs of '" + object + "': " + why);
+  }
   return std::unique_ptr<KernelDataplane>(new KernelDataplane(std::move(state)));
 }
 
@@ -133,7 +136,8 @@ Result<> KernelDataplane::attach() {
     return attached;
   }
   state.links.hold(state.pins);
-  if (auto detached = detach_unknown(state.pins, state.steps); !detached) return detached;
+  if (auto detached = detach_unknown(state.pins, state.programs(), state.steps); !detached)
+    return detached;
   return state.set->programs->repin_programs(state.set->directory, state.steps);
 }
 

@@ -31,7 +31,7 @@ Result<> attach_link(const std::string& path, const std::string& cgroup, const P
 }
 
 bool known(const std::string& program) {
-  const auto& rows = program_rows();
+  const auto& rows = linked_rows();
   return std::any_of(rows.begin(), rows.end(),
                      [&](const ProgramRow& row) { return row.name == program; });
 }
@@ -64,7 +64,7 @@ Result<Fd> create_link(const std::string& cgroup, const ProgramRow& row, int pro
 }
 
 Result<> check_links(const Pins& pins, std::uint64_t cgroup_id) {
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     const LinkState link = link_state(pins.link(row.name));
     if (!link.exists || link.cgroup_id == 0 || link.cgroup_id == cgroup_id) continue;
     return fail(Errc::incompatible,
@@ -78,7 +78,7 @@ Result<> check_links(const Pins& pins, std::uint64_t cgroup_id) {
 std::vector<std::string> link_names(const Pins& pins) {
   const std::vector<std::string> found = names_in(pins.links());
   std::vector<std::string> names;
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     if (std::binary_search(found.begin(), found.end(), row.name)) names.push_back(row.name);
   }
   std::copy_if(found.begin(), found.end(), std::back_inserter(names),
@@ -99,9 +99,9 @@ Result<> switch_links(const Pins& pins, const ProgramFd& programs, const Steps& 
   return {};
 }
 
-Result<> detach_unknown(const Pins& pins, const Steps& steps) {
+Result<> detach_unknown(const Pins& pins, const ProgramFd& programs, const Steps& steps) {
   for (const std::string& name : link_names(pins)) {
-    if (known(name)) continue;
+    if (known(name) && programs(name) >= 0) continue;
     steps.next("detach " + name);
     const std::string path = pins.link(name);
     // At once, not when the kernel gets to freeing what nobody holds.
@@ -113,7 +113,8 @@ Result<> detach_unknown(const Pins& pins, const Steps& steps) {
 
 Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
                       const Steps& steps) {
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
+    if (programs(row.name) < 0) continue;
     const std::string path = pins.link(row.name);
     const LinkState link = link_state(path);
     steps.next("attach " + row.name);
@@ -131,10 +132,12 @@ Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd&
 
 std::vector<ProgramStatus> link_status(const Pins& pins, std::uint64_t cgroup_id) {
   std::vector<ProgramStatus> result;
-  for (const ProgramRow& row : program_rows()) {
+  const std::string set = pins.set(pins.current_set());
+  for (const ProgramRow& row : linked_rows()) {
     const LinkState link = link_state(pins.link(row.name));
     const bool attached = link.cgroup_id != 0 && (!cgroup_id || link.cgroup_id == cgroup_id);
-    result.push_back({row.name, attached, link.exists});
+    const bool loaded = !row.optional || ::access((set + "/" + row.name).c_str(), F_OK) == 0;
+    result.push_back({row.name, attached, link.exists, loaded ? "" : "the kernel did not take it"});
   }
   return result;
 }

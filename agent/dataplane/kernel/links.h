@@ -38,14 +38,14 @@ std::vector<std::string> link_names(const Pins& pins);
 // Switches the links that are there to these programs, in that order. A link for which there is no
 // program goes on as it is.
 Result<> switch_links(const Pins& pins, const ProgramFd& programs, const Steps& steps);
-// The same, and attaches what is not attached.
+// The same, and attaches what is not attached and has a program.
 Result<> attach_links(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
                       const Steps& steps);
-// Detaches what another version attached, and this one has no program for: it would serve for ever
-// from maps that nobody writes.
-Result<> detach_unknown(const Pins& pins, const Steps& steps);
+// Detaches what an earlier life attached, and this one has no program for: another version's, or
+// one of an object that is left out now. It would serve for ever from maps that nobody writes.
+Result<> detach_unknown(const Pins& pins, const ProgramFd& programs, const Steps& steps);
 // Attached means that the link is pinned, and to a cgroup that still exists: to this one, if any is
-// given.
+// given. Left out: there is no such program in the set that serves, and it is optional.
 std::vector<ProgramStatus> link_status(const Pins& pins, std::uint64_t cgroup_id = 0);
 
 }  // namespace holdfast::kernel

@@ -18,8 +18,8 @@ namespace holdfast::kernel {
 
 Result<std::vector<std::uint32_t>> count_live(const Maps& maps,
                                               const std::vector<EndpointHandle>& endpoints) {
-  const std::unique_ptr<live, decltype(&live__destroy)> counter(live__open_and_load(),
-                                                                live__destroy);
+  const std::unique_ptr<hf_live_bpf, decltype(&hf_live_bpf__destroy)> counter(
+      hf_live_bpf__open_and_load(), hf_live_bpf__destroy);
   if (!counter) return load_failure(errno, "load the counter of sockets");
   const int asked = bpf_map__fd(counter->maps.asked);
   for (const EndpointHandle& one : endpoints) {

@@ -46,26 +46,44 @@ Result<> check_shapes(const Maps& maps) {
 
 }  // namespace
 
-Result<Maps> open_pinned(const Pins& pins, const std::string& directory, bool read_only) {
+namespace {
+
+Result<Fd> open_map(const std::string& path, bool read_only) {
   LIBBPF_OPTS(bpf_obj_get_opts, options,
               .file_flags = read_only ? static_cast<__u32>(BPF_F_RDONLY) : 0u);
+  Fd fd(::bpf_obj_get_opts(path.c_str(), &options));
+  if (!fd && errno == ENOENT) return fail(Errc::incompatible, path + " is not there");
+  if (!fd) return fail_errno(errno, "open pinned map " + path);
+  return fd;
+}
+
+bool is_storage(const std::string& name) {
+  return std::find(storages().begin(), storages().end(), name) != storages().end();
+}
+
+}  // namespace
+
+// The description first: it says which storages there are.
+Result<Maps> open_pinned(const Pins& pins, const std::string& directory, bool read_only) {
   Maps maps;
-  for (const auto* names : {&set_maps(), &shared_maps()}) {
-    for (const std::string& name : *names) {
-      const std::string path = pins.map(directory, name);
-      Fd fd(::bpf_obj_get_opts(path.c_str(), &options));
-      if (!fd && errno == ENOENT && name == "layout") {
-        return fail(Errc::incompatible,
-                    "the maps in " + directory + " do not say how they are laid out");
-      }
-      if (!fd && errno == ENOENT) return fail(Errc::incompatible, path + " is not there");
-      if (!fd) return fail_errno(errno, "open pinned map " + path);
-      maps.fds.emplace(name, std::move(fd));
-    }
+  auto layout = open_map(pins.map(directory, "layout"), read_only);
+  if (!layout && layout.error().code == Errc::incompatible) {
+    return fail(Errc::incompatible,
+                "the maps in " + directory + " do not say how they are laid out");
   }
-  auto schema = read_schema(maps.fd("layout"));
+  if (!layout) return tl::unexpected(layout.error());
+  auto schema = read_schema(layout->get());
   if (!schema) return tl::unexpected(schema.error());
   maps.schema = std::move(*schema);
+  maps.fds.emplace("layout", std::move(*layout));
+  for (const auto* names : {&set_maps(), &shared_maps()}) {
+    for (const std::string& name : *names) {
+      if (maps.has(name) || (is_storage(name) && !maps.schema.elements.contains(name))) continue;
+      auto fd = open_map(pins.map(directory, name), read_only);
+      if (!fd) return tl::unexpected(fd.error());
+      maps.fds.emplace(name, std::move(*fd));
+    }
+  }
   if (auto good = check_shapes(maps); !good) return tl::unexpected(good.error());
   return maps;
 }

@@ -18,10 +18,11 @@
 namespace holdfast::kernel {
 
 // Every map of a set by name, the shared ones included; owns the descriptors. `schema` is the
-// set's.
+// set's. A storage that the set's version did not know is not there.
 struct Maps {
   std::map<std::string, Fd> fds;
   Schema schema = own_schema();
+  bool has(const std::string& name) const { return fds.contains(name); }
   int fd(const std::string& name) const { return fds.at(name).get(); }
 };
 

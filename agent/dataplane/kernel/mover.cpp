@@ -18,7 +18,7 @@
 namespace holdfast::kernel {
 namespace {
 
-using Mover = std::unique_ptr<move, decltype(&move__destroy)>;
+using Mover = std::unique_ptr<hf_move_bpf, decltype(&hf_move_bpf__destroy)>;
 
 // Programs have no loops here that the verifier could not count: rows, sizes and states are
 // bounded.
@@ -42,18 +42,18 @@ Result<> set_rows(Mover& mover, const ElementLayout& from, const ElementLayout& 
 
 }  // namespace
 
-Result<> move_sockets(const Maps& from, const Maps& to) {
-  Mover mover(move__open(), move__destroy);
+Result<> move_sockets(const Maps& from, const Maps& to, const std::string& storage) {
+  Mover mover(hf_move_bpf__open(), hf_move_bpf__destroy);
   if (!mover) return load_failure(errno, "open the copier of sockets");
-  auto rows = set_rows(mover, from.schema.of("sockets"), to.schema.of("sockets"));
+  auto rows = set_rows(mover, from.schema.of(storage), to.schema.of(storage));
   if (!rows) return rows;
-  if (const int status = bpf_map__reuse_fd(mover->maps.move_to, to.fd("sockets")); status != 0) {
-    return fail_errno(-status, "reuse map 'sockets'");
+  if (const int status = bpf_map__reuse_fd(mover->maps.move_to, to.fd(storage)); status != 0) {
+    return fail_errno(-status, "reuse map '" + storage + "'");
   }
-  if (const int status = move__load(mover.get()); status != 0) {
+  if (const int status = hf_move_bpf__load(mover.get()); status != 0) {
     return load_failure(-status, "load the copier of sockets");
   }
-  return run_for_sockets(mover->progs.hf_move_sockets, from.fd("sockets"), "copier of sockets");
+  return run_for_sockets(mover->progs.hf_move_sockets, from.fd(storage), "copier of sockets");
 }
 
 }  // namespace holdfast::kernel

@@ -31,10 +31,40 @@ const std::vector<std::string>& shared_maps() {
   return names;
 }
 
+const std::vector<std::string>& storages() {
+#define STORAGE(unused, storage, ...) #storage,
+  static const std::vector<std::string> names = {HF_STORAGES(STORAGE, )};
+#undef STORAGE
+  return names;
+}
+
+namespace {
+
+bool is_optional(std::string_view object) {
+#define OBJECT(name, need) \
+  if (object == #name) return std::string_view(#need) == "optional";
+  HF_OBJECTS(OBJECT)
+#undef OBJECT
+  return false;
+}
+
+}  // namespace
+
 const std::vector<ProgramRow>& program_rows() {
-#define ROW(name, section) {#name, section},
+#define ROW(object, name, section) {#object, #name, section, is_optional(#object)},
   static const std::vector<ProgramRow> rows = {HF_PROGRAMS(ROW)};
 #undef ROW
+  return rows;
+}
+
+const std::vector<ProgramRow>& linked_rows() {
+  static const std::vector<ProgramRow> rows = [] {
+    std::vector<ProgramRow> linked;
+    for (const ProgramRow& row : program_rows()) {
+      if (row.section.starts_with("cgroup/")) linked.push_back(row);
+    }
+    return linked;
+  }();
   return rows;
 }
 
@@ -158,7 +188,7 @@ Result<Fd> lock_directory(const std::string& path, const std::string& meaning) {
 std::vector<std::string> everything_pinned(const std::string& root) {
   const Pins pins{root};
   std::vector<std::string> paths;
-  const auto& rows = program_rows();
+  const auto& rows = linked_rows();
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     if (exists(pins.link(row->name))) paths.push_back(pins.link(row->name));
   }

@@ -32,11 +32,17 @@ struct Pins {
 
 const std::vector<std::string>& set_maps();
 const std::vector<std::string>& shared_maps();
+const std::vector<std::string>& storages();  // of the shared maps: the state of sockets
+
 struct ProgramRow {
+  std::string object;
   std::string name;
   std::string section;
+  bool optional = false;  // as its object is
 };
 const std::vector<ProgramRow>& program_rows();  // in the order of the first attach
+// Those that have a link at the cgroup.
+const std::vector<ProgramRow>& linked_rows();
 
 std::vector<std::string> names_in(const std::string& directory);  // sorted; none: not readable
 Result<> make_directory(const std::string& path);                 // success when it is there

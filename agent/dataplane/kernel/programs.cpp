@@ -15,10 +15,6 @@
 #include <deque>
 
 #include "agent/dataplane/map_table.h"
-#include "holdfast/abi/socket.h"
-// clang-format off: the skeleton needs the types
-#include "sock.skel.h"
-// clang-format on
 
 namespace holdfast::kernel {
 namespace {
@@ -69,47 +65,40 @@ bool is_pinned(const std::string& name) {
   return contains(set_maps(), name) || contains(shared_maps(), name);
 }
 
-// The layout of the sockets before, for the programs; or no such map at all, which the verifier
-// allows, as it knows the branch dead.
-Result<> choose_moving(sock* skeleton, const Maps* from) {
-  bpf_map* before = skeleton->maps.sockets_before;
-  if (!from) {
-    if (const int status = bpf_map__set_autocreate(before, false); status != 0) {
-      return fail_errno(-status, "leave out map 'sockets_before'");
-    }
-    return {};
+// The storages of the set before whose layout is another: a new map takes their place.
+std::vector<std::string> moving_storages(const LoadPlan& plan) {
+  std::vector<std::string> names;
+  for (const std::string& name : storages()) {
+    if (plan.before && plan.before->has(name) && !plan.reuse.contains(name)) names.push_back(name);
   }
-  const ElementLayout& layout = from->schema.of("sockets");
-  hf_socket_offsets& offsets = skeleton->rodata->hf_before;
-#define OFFSET(field) offsets.field = layout.find(#field)->offset
-  OFFSET(endpoint);
-  OFFSET(incarnation);
-  OFFSET(dialled);
-  OFFSET(dialled_port);
-  OFFSET(protocol);
-  OFFSET(flags);
-  OFFSET(service);
-  OFFSET(dialled_at);
-#undef OFFSET
-  skeleton->rodata->hf_moving = 1;
-  const int status = bpf_map__reuse_fd(before, from->fd("sockets"));
-  return status == 0 ? Result<>{} : fail_errno(-status, "reuse map 'sockets' of the set before");
+  return names;
 }
 
-Result<> choose_maps(bpf_object* object, const LoadPlan& plan) {
+struct Chosen {
+  const bpf_map* map = nullptr;
+  bool made = false;
+};
+// By name of before the load: libbpf gives a map that is reused the name it was made with.
+using ChosenMaps = std::map<std::string, Chosen>;
+
+Result<ChosenMaps> choose_maps(bpf_object* object, const std::map<std::string, int>& existing,
+                               const Capacity& capacity) {
+  ChosenMaps chosen;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string name = bpf_map__name(map);
     if (!is_pinned(name)) continue;
-    if (const auto existing = plan.reuse.find(name); existing != plan.reuse.end()) {
-      if (const int status = bpf_map__reuse_fd(map, existing->second); status != 0) {
+    const auto found = existing.find(name);
+    chosen[name] = {map, found == existing.end()};
+    if (found != existing.end()) {
+      if (const int status = bpf_map__reuse_fd(map, found->second); status != 0) {
         return fail_errno(-status, "reuse map '" + name + "'");
       }
     } else if (const MapRow* row = set_map(name)) {
-      bpf_map__set_max_entries(map, entries_for(map, *row, plan.capacity));
+      bpf_map__set_max_entries(map, entries_for(map, *row, capacity));
     }
   }
-  return {};
+  return chosen;
 }
 
 Result<> pin_at(int fd, const std::string& path, const Steps& steps) {
@@ -152,55 +141,52 @@ Result<> require_capabilities() {
               "missing capability: " + missing + "; run as root or grant it to holdfastd");
 }
 
-void Programs::Unload::operator()(sock* skeleton) const {
-  sock__destroy(skeleton);
-}
-Programs::Programs(Programs&&) noexcept = default;
-Programs& Programs::operator=(Programs&&) noexcept = default;
-Programs::~Programs() = default;
-
 Result<Programs> Programs::load(const LoadPlan& plan) {
   ::libbpf_set_print(keep_line);
   // Before 5.11 maps count against this limit; later kernels ignore it.
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
   (void)::setrlimit(RLIMIT_MEMLOCK, &unlimited);
   Programs programs;
-  programs.skeleton_.reset(sock__open());
-  if (!programs.skeleton_) return load_failure(errno, "open the programs");
   programs.netns_ = host_netns();
   if (plan.no_netns_cookie) programs.netns_.cookie = 0;
-  programs.reused_ = plan.reuse;
-  programs.moving_ = plan.moving_from != nullptr;
-  programs.skeleton_->rodata->hf_netns_cookie = programs.netns_.cookie;
-  programs.skeleton_->rodata->hf_netns_initial =
-      programs.netns_.cookie == 0 && programs.netns_.initial;
-  programs.skeleton_->rodata->hf_have_retval = has_helper(BPF_FUNC_set_retval);
-  programs.skeleton_->rodata->hf_have_mptcp = has_helper(BPF_FUNC_skc_to_mptcp_sock);
-  if (auto chosen = choose_maps(programs.skeleton_->obj, plan); !chosen) {
-    return tl::unexpected(chosen.error());
-  }
-  if (auto chosen = choose_moving(programs.skeleton_.get(), plan.moving_from); !chosen) {
-    return tl::unexpected(chosen.error());
-  }
-  if (const int status = sock__load(programs.skeleton_.get()); status != 0) {
-    return load_failure(-status, "load the programs");
+  programs.fds_ = plan.reuse;
+  const ObjectSettings settings{programs.netns_, has_helper(BPF_FUNC_set_retval),
+                                has_helper(BPF_FUNC_skc_to_mptcp_sock), plan.before,
+                                moving_storages(plan)};
+  programs.moving_ = !settings.moving.empty();
+  for (const ObjectRow& row : object_rows()) {
+    recent_lines().clear();
+    auto loaded = programs.load(row, plan, settings);
+    if (loaded) continue;
+    if (!row.optional) return tl::unexpected(loaded.error());
+    programs.left_out_.emplace(row.name, loaded.error().what);
   }
   return programs;
 }
 
+Result<> Programs::load(const ObjectRow& row, const LoadPlan& plan,
+                        const ObjectSettings& settings) {
+  const std::string name = std::string("the programs of '") + row.name + "'";
+  auto object = row.open();
+  if (!object) return load_failure(errno, "open " + name);
+  const auto chosen = choose_maps(object->get(), fds_, plan.capacity);
+  if (!chosen) return tl::unexpected(chosen.error());
+  if (auto set = object->set(settings); !set) return set;
+  if (const int status = object->load(); status != 0) return load_failure(-status, "load " + name);
+  for (const auto& [map, one] : *chosen) {
+    fds_[map] = bpf_map__fd(one.map);
+    if (one.made) made_.push_back(map);
+  }
+  objects_.emplace(row.name, std::move(object));
+  return {};
+}
+
 Result<> Programs::pin(const std::string& directory, const Steps& steps) const {
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    const std::string name = bpf_map__name(map);
-    // libbpf gives a map that is reused the name it was made with.
-    if (!is_pinned(name) || reused_.contains(name) || map == skeleton_->maps.sockets_before) {
-      continue;
-    }
-    if (auto pinned = pin_at(bpf_map__fd(map), directory + "/" + name, steps); !pinned) {
-      return pinned;
-    }
+  for (const std::string& name : made_) {
+    if (auto pinned = pin_at(map_fd(name), directory + "/" + name, steps); !pinned) return pinned;
   }
   for (const ProgramRow& row : program_rows()) {
+    if (fd(row.name) < 0) continue;
     if (auto pinned = pin_at(fd(row.name), directory + "/" + row.name, steps); !pinned) {
       return pinned;
     }
@@ -211,6 +197,10 @@ Result<> Programs::pin(const std::string& directory, const Steps& steps) const {
 Result<> Programs::repin_programs(const std::string& directory, const Steps& steps) const {
   for (const ProgramRow& row : program_rows()) {
     const std::string path = directory + "/" + row.name, aside = path + "_new";
+    if (fd(row.name) < 0) {
+      ::unlink(path.c_str());  // of a life in which the kernel took it
+      continue;
+    }
     ::unlink(aside.c_str());
     if (auto pinned = pin_at(fd(row.name), aside, steps); !pinned) return pinned;
     steps.next("rename " + aside);
@@ -220,11 +210,26 @@ Result<> Programs::repin_programs(const std::string& directory, const Steps& ste
 }
 
 int Programs::map_fd(const std::string& name) const {
-  return bpf_object__find_map_fd_by_name(skeleton_->obj, name.c_str());
+  const auto found = fds_.find(name);
+  return found == fds_.end() ? -1 : found->second;
 }
 
 int Programs::fd(const std::string& program) const {
-  return bpf_program__fd(bpf_object__find_program_by_name(skeleton_->obj, program.c_str()));
+  for (const auto& [name, object] : objects_) {
+    const bpf_program* const found =
+        bpf_object__find_program_by_name(object->get(), program.c_str());
+    if (found) return bpf_program__fd(found);
+  }
+  return -1;
+}
+
+std::string Programs::why_left_out(const std::string& program) const {
+  for (const ProgramRow& row : program_rows()) {
+    if (row.name != program) continue;
+    const auto found = left_out_.find(row.object);
+    return found == left_out_.end() ? "" : found->second;
+  }
+  return "";
 }
 
 }  // namespace holdfast::kernel

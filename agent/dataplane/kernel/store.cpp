@@ -12,15 +12,15 @@
 
 namespace holdfast::kernel {
 
-void FrontendStore::Unload::operator()(store* skeleton) const {
-  store__destroy(skeleton);
+void FrontendStore::Unload::operator()(hf_store_bpf* skeleton) const {
+  hf_store_bpf__destroy(skeleton);
 }
 
 void FrontendStore::load() {
   tried_ = true;
-  std::unique_ptr<store, Unload> skeleton(store__open());
+  std::unique_ptr<hf_store_bpf, Unload> skeleton(hf_store_bpf__open());
   if (!skeleton || bpf_map__reuse_fd(skeleton->maps.frontends, map_) != 0) return;
-  if (store__load(skeleton.get()) == 0) skeleton_ = std::move(skeleton);
+  if (hf_store_bpf__load(skeleton.get()) == 0) skeleton_ = std::move(skeleton);
 }
 
 bool FrontendStore::set(const hf_frontend_key& key, std::uint32_t word) {

@@ -7,7 +7,7 @@
 
 #include "holdfast/abi/frontend.h"
 
-struct store;  // the skeleton
+struct hf_store_bpf;  // the skeleton
 
 namespace holdfast::kernel {
 
@@ -23,11 +23,11 @@ class FrontendStore {
   void load();
 
   struct Unload {
-    void operator()(store* skeleton) const;
+    void operator()(hf_store_bpf* skeleton) const;
   };
   int map_;
   bool tried_ = false;
-  std::unique_ptr<store, Unload> skeleton_;
+  std::unique_ptr<hf_store_bpf, Unload> skeleton_;
 };
 
 }  // namespace holdfast::kernel

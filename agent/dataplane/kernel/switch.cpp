@@ -52,26 +52,41 @@ Result<> carry_over(const Maps& from, const Maps& to) {
   return store_changed(to, after->endpoint_names, carried.endpoint_names);
 }
 
-// The programs of `to` read the state of a socket in either map.
-Result<> move_from(const Pins& pins, std::uint32_t from, std::uint32_t to) {
+bool has_own(const Pins& pins, std::uint32_t set, const std::string& name) {
+  return ::access((pins.set(set) + "/" + name).c_str(), F_OK) == 0;
+}
+
+// The storages of which `to` has its own still: its programs read the state of a socket in either
+// map. Not readable any more: one of its maps is shared already, before which all had moved.
+Result<> move_from(const Pins& pins, std::uint32_t from, std::uint32_t to, const Steps& steps) {
+  std::vector<std::string> moving;
+  for (const std::string& name : storages()) {
+    if (has_own(pins, to, name)) moving.push_back(name);
+  }
+  if (moving.empty()) return {};
   const auto before = open_pinned(pins, pins.set(from), false);
   if (!before && before.error().code == Errc::incompatible) return {};
   if (!before) return tl::unexpected(before.error());
   const auto now = open_pinned(pins, pins.set(to), false);
   if (!now) return tl::unexpected(now.error());
-  return move_sockets(*before, *now);
+  for (const std::string& name : moving) {
+    if (!before->has(name)) continue;  // its version did not know it
+    steps.next("move " + name);
+    if (auto moved = move_sockets(*before, *now, name); !moved) return moved;
+  }
+  return {};
 }
 
-// What a set has of its own in place of the shared maps replaces them: the sockets once those that
-// are open have moved. After `current`, since the set before is not readable without its own.
+// What a set has of its own in place of the shared maps replaces them: the storages once the
+// sockets that are open have moved, all of them. After `current`, since the set before is not
+// readable without its own.
 Result<> share_maps(const Pins& pins, std::uint32_t from, std::uint32_t to, const Steps& steps) {
+  if (from != 0) {
+    if (auto moved = move_from(pins, from, to, steps); !moved) return moved;
+  }
   for (const std::string& name : shared_maps()) {
+    if (!has_own(pins, to, name)) continue;
     const std::string own = pins.set(to) + "/" + name;
-    if (::access(own.c_str(), F_OK) != 0) continue;
-    if (name == "sockets" && from != 0) {
-      steps.next("move sockets");
-      if (auto moved = move_from(pins, from, to); !moved) return moved;
-    }
     steps.next("share " + name);
     if (std::rename(own.c_str(), (pins.shared() + "/" + name).c_str()) != 0) {
       return fail_errno(errno, "rename " + own);

@@ -36,6 +36,7 @@ std::map<std::string, int> pins_of(const Pins& pins, const LiveSet& set) {
     result[(outlives ? pins.shared() : set.directory) + "/" + name] = fd.get();
   }
   for (const ProgramRow& row : program_rows()) {
+    if (set.programs->fd(row.name) < 0) continue;
     result[set.directory + "/" + row.name] = set.programs->fd(row.name);
   }
   return result;
@@ -45,7 +46,7 @@ std::map<std::string, int> pins_of(const Pins& pins, const LiveSet& set) {
 
 void HeldLinks::hold(const Pins& pins) {
   links_.clear();
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     if (Fd fd(::bpf_obj_get(pins.link(row.name).c_str())); fd) links_[row.name] = std::move(fd);
   }
 }
@@ -53,14 +54,14 @@ void HeldLinks::hold(const Pins& pins) {
 std::vector<ProgramStatus> HeldLinks::status(const Pins& pins, const CgroupAt& cgroup,
                                              const ProgramFd& programs) const {
   std::vector<ProgramStatus> result;
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
     const LinkState pinned = link_state(pins.link(row.name));
     const auto held = links_.find(row.name);
     const LinkState own = held == links_.end() ? LinkState{} : link_state(held->second.get());
     const LinkState& link = own.cgroup_id == cgroup.id ? own : pinned;
     result.push_back(
         {row.name, link.cgroup_id == cgroup.id && link.program == id_of_program(programs(row.name)),
-         pinned.exists && pinned.id == link.id});
+         pinned.exists && pinned.id == link.id, ""});
   }
   return result;
 }
@@ -96,7 +97,8 @@ Result<> HeldLinks::mend_one(const Pins& pins, const CgroupAt& cgroup, const Pro
 Result<> HeldLinks::mend(const Pins& pins, const CgroupAt& cgroup, const ProgramFd& programs,
                          const Steps& steps) {
   Result<> first;
-  for (const ProgramRow& row : program_rows()) {
+  for (const ProgramRow& row : linked_rows()) {
+    if (programs(row.name) < 0) continue;
     steps.next("mend " + row.name);
     auto mended = mend_one(pins, cgroup, row, programs(row.name));
     if (!mended && first) first = mended;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* Names of the maps, programs and links under the bpffs directory, and their bounds.
  *
- *   <bpffs>/shared/         sockets, counters: outlive a set
+ *   <bpffs>/shared/         storages, counters: outlive a set
  *   <bpffs>/set_<n>/        the other maps of a set, and its programs; n only grows
  *   <bpffs>/building_<n>/   a set in the making: becomes set_<n>, by one rename, when it is whole
- *   <bpffs>/links/          one pinned bpf_link per program, stable over every upgrade
- *   <bpffs>/current         symlink to the set that serves
- * A set whose sockets or counters are not those of the set before holds its own until they replace
- * the shared ones: what is not in the set's directory is in shared/.
- * (bpffs forbids dots in names.) A kernel object name has at most 15 characters. */
+ *   <bpffs>/links/          one pinned bpf_link per program at the cgroup, stable over every
+ * upgrade <bpffs>/current         symlink to the set that serves A set whose storages or counters
+ * are not those of the set before holds its own until they replace the shared ones: what is not in
+ * the set's directory is in shared/. (bpffs forbids dots in names.) A kernel object name has at
+ * most 15 characters. */
 #ifndef HOLDFAST_ABI_PINS_H
 #define HOLDFAST_ABI_PINS_H
 
@@ -33,23 +33,36 @@
 #define HF_SET_MAPS(X)                                                                          \
   HF_CONTENT_MAPS(X)                                                                            \
   X(array, layout,         __u32,                  struct hf_layout,         one,       none)
+/* ROW(X, storage, before, value, fields): each sk_storage map, which outlives a set; its map before,
+ * of another layout, while sockets move, made only then and pinned under its own name there; its
+ * element `struct value`, and that element's fields (HF_SOCKET_FIELDS). X is handed on. */
+#define HF_STORAGES(ROW, X)                                                                     \
+  ROW(X, sockets, sockets_before, hf_socket, HF_SOCKET_FIELDS)
+#define HF_ROW_OF_STORAGE(X, storage_, before, value, fields)                                          \
+  X(storage, storage_,       int,                  struct value,             none,      none)
+#define HF_ROW_OF_BEFORE(X, storage_, before, value, fields)                                           \
+  X(storage, before,         int,                  struct value,             none,      none)
 #define HF_SHARED_MAPS(X)                                                                       \
-  X(storage, sockets,      int,                    struct hf_socket,         none,      none)   \
-  X(per_cpu, counters,     __u32,                  __u64,                    none,      none)
-/* The sockets of the set before, of another layout, while they move; made only then, and pinned
- * under its own name there. */
+  HF_STORAGES(HF_ROW_OF_STORAGE, X)                                                                    \
+  X(per_cpu, counters,       __u32,                __u64,                    none,      none)
 #define HF_MOVING_MAPS(X)                                                                       \
-  X(storage, sockets_before, int,                  struct hf_socket,         none,      none)
+  HF_STORAGES(HF_ROW_OF_BEFORE, X)
 /* clang-format on */
 
-/* In the order of the first attach: what reverses and settles a redirect before what redirects.
- * X(program, section) */
-#define HF_PROGRAMS(X)                      \
-  X(hf_sock_release, "cgroup/sock_release") \
-  X(hf_getpeername4, "cgroup/getpeername4") \
-  X(hf_getpeername6, "cgroup/getpeername6") \
-  X(hf_connect4, "cgroup/connect4")         \
-  X(hf_connect6, "cgroup/connect6")
+/* X(object, need): the BPF objects that serve, bpf/<object>.bpf.c each, in the order of loading: a
+ * later one uses the maps of those before. `optional`: where the kernel refuses it, it is left out,
+ * and that is told. The maps of a set are all made by the first. */
+#define HF_OBJECTS(X) X(tcp, required)
+
+/* X(object, program, section), in the order of the first attach: what reverses and settles a
+ * redirect before what redirects. Sections "cgroup/..." have a pinned link at the cgroup; a program
+ * of any other section is pinned with its set only, for whoever runs it. */
+#define HF_PROGRAMS(X)                           \
+  X(tcp, hf_sock_release, "cgroup/sock_release") \
+  X(tcp, hf_getpeername4, "cgroup/getpeername4") \
+  X(tcp, hf_getpeername6, "cgroup/getpeername6") \
+  X(tcp, hf_connect4, "cgroup/connect4")         \
+  X(tcp, hf_connect6, "cgroup/connect6")
 
 #define HF_MAX_SERVICES (1u << 20)
 #define HF_MAX_ENDPOINTS (1u << 22)

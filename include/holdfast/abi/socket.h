@@ -21,16 +21,23 @@ struct hf_socket {
 };
 HF_ABI_STRUCT(hf_socket, 40);
 
-/* Where another layout has the same fields, in bytes: given to the programs that read it. */
+/* F(of, type, field): its fields, for what walks them: the description of a set, and programs that
+ * read a state of another layout, which get the place of each there, in bytes. */
+#define HF_SOCKET_FIELDS(F, of)  \
+  F(of, __u32, endpoint)         \
+  F(of, __u32, incarnation)      \
+  F(of, struct hf_addr, dialled) \
+  F(of, __be16, dialled_port)    \
+  F(of, __u8, protocol)          \
+  F(of, __u8, flags)             \
+  F(of, __u32, service)          \
+  F(of, __u64, dialled_at)
+
+/* For struct <element>_offsets. */
+#define HF_OFFSET_OF_FIELD(of, type, field) __u32 field;
+
 struct hf_socket_offsets {
-  __u32 endpoint;
-  __u32 incarnation;
-  __u32 dialled;
-  __u32 dialled_port;
-  __u32 protocol;
-  __u32 flags;
-  __u32 service;
-  __u32 dialled_at;
+  HF_SOCKET_FIELDS(HF_OFFSET_OF_FIELD, )
 };
 HF_ABI_STRUCT(hf_socket_offsets, 32);
 

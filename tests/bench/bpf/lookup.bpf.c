@@ -2,7 +2,7 @@
 /* For the benchmark only: the shipped look-up, over the shipped maps, without per-socket state and
  * for any protocol, so that a UDP socket connected again and again can time it alone. Includes the
  * shipped source instead of repeating its loads; its own programs are not loaded. */
-#include "bpf/sock.bpf.c"
+#include "bpf/tcp.bpf.c"
 
 SEC("cgroup/connect4")
 int bench_lookup(struct bpf_sock_addr* ctx) {

@@ -18,7 +18,7 @@
 #include "holdfast/abi/pins.h"
 #include "holdfast/abi/pool.h"
 #include "holdfast/abi/socket.h"
-#include "sock.skel.h"
+#include "tcp.skel.h"
 
 namespace {
 
@@ -48,10 +48,11 @@ std::map<std::string, Shape> shapes() {
 
 struct Object : testing::Test {
   void SetUp() override {
-    skeleton.reset(sock__open());
+    skeleton.reset(hf_tcp_bpf__open());
     ASSERT_NE(skeleton, nullptr);
   }
-  std::unique_ptr<sock, decltype(&sock__destroy)> skeleton{nullptr, &sock__destroy};
+  std::unique_ptr<hf_tcp_bpf, decltype(&hf_tcp_bpf__destroy)> skeleton{nullptr,
+                                                                       &hf_tcp_bpf__destroy};
 };
 
 TEST_F(Object, MapsHaveTheShapesOfTheHeaders) {
@@ -93,7 +94,7 @@ TEST_F(Object, CountersHaveOneElementEach) {
 
 TEST_F(Object, ProgramsAreTheOnesOfTheLayout) {
   std::map<std::string, std::string> listed, found;
-#define PROGRAM(program, section) listed[#program] = section;
+#define PROGRAM(object, program, section) listed[#program] = section;
   HF_PROGRAMS(PROGRAM)
 #undef PROGRAM
   bpf_program* program = nullptr;
@@ -121,7 +122,7 @@ TEST_F(Object, AttachTypesAreWhatTheSectionsSay) {
 // What reverses and settles a redirect is attached before what redirects.
 TEST(Layout, ConnectIsAttachedLast) {
   std::vector<std::string> order;
-#define PROGRAM(program, section) order.push_back(#program);
+#define PROGRAM(object, program, section) order.push_back(#program);
   HF_PROGRAMS(PROGRAM)
 #undef PROGRAM
   ASSERT_EQ(order.size(), 5u);

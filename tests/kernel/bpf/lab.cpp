@@ -78,7 +78,7 @@ void update(const bpf_map* map, const Key& key, const Value& value) {
 }
 
 enum Program {  // the place of each in HF_PROGRAMS, and so in the links
-#define PLACE(name, section) name##_place,
+#define PLACE(object, name, section) name##_place,
   HF_PROGRAMS(PLACE)
 #undef PLACE
 };
@@ -149,15 +149,15 @@ Scratch::~Scratch() {
 }
 
 Lab::Lab(const Kernel& kernel) {
-  skeleton_.reset(sock__open());
+  skeleton_.reset(hf_tcp_bpf__open());
   require(skeleton_ != nullptr, "open the programs");
   skeleton_->rodata->hf_netns_cookie = kernel.netns_cookie ? netns_cookie() : 0;
   skeleton_->rodata->hf_netns_initial = !kernel.netns_cookie;
   skeleton_->rodata->hf_have_retval = kernel.retval;
   skeleton_->rodata->hf_have_mptcp = kernel.mptcp;
-  require(sock__load(skeleton_.get()) == 0, "load the programs");
+  require(hf_tcp_bpf__load(skeleton_.get()) == 0, "load the programs");
   const Fd directory(::open(scratch_.cgroup().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-#define ATTACH(name, section)                                                           \
+#define ATTACH(object, name, section)                                                   \
   links_.push_back(bpf_program__attach_cgroup(skeleton_->progs.name, directory.get())); \
   require(links_.back() != nullptr, "attach " #name);
   HF_PROGRAMS(ATTACH)

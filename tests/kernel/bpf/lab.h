@@ -16,7 +16,7 @@
 #include "holdfast/abi/frontend.h"
 #include "holdfast/abi/pool.h"
 #include "holdfast/abi/socket.h"
-#include "sock.skel.h"
+#include "tcp.skel.h"
 
 namespace holdfast::kernel_test {
 
@@ -63,7 +63,7 @@ class Lab {
   Fd rejecting() const;
 
   Scratch scratch_;
-  std::unique_ptr<sock, decltype(&sock__destroy)> skeleton_{nullptr, &sock__destroy};
+  std::unique_ptr<hf_tcp_bpf, decltype(&hf_tcp_bpf__destroy)> skeleton_{nullptr, &hf_tcp_bpf__destroy};
   std::vector<bpf_link*> links_;
   Fd rejecting_;  // a link
   std::uint32_t next_slot_ = 1;

@@ -21,7 +21,7 @@ TEST_F(KernelHost, PinsEveryMapAndLinkOfTheLayout) {
   live();
 #define SHARED(kind, name, ...) EXPECT_TRUE(fs::exists(root_ + "/shared/" #name)) << #name;
 #define SET(kind, name, ...) EXPECT_TRUE(fs::exists(root_ + "/current/" #name)) << #name;
-#define LINK(name, section) EXPECT_TRUE(fs::exists(root_ + "/links/" #name)) << #name;
+#define LINK(object, name, section) EXPECT_TRUE(fs::exists(root_ + "/links/" #name)) << #name;
   HF_SHARED_MAPS(SHARED)
   HF_SET_MAPS(SET)
   HF_PROGRAMS(LINK)

@@ -27,7 +27,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const std::vector<std::string> kPrograms = {
-#define NAME(name, section) #name,
+#define NAME(object, name, section) #name,
     HF_PROGRAMS(NAME)
 #undef NAME
 };

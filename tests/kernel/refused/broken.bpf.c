@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* The product's object and one program more, which no verifier accepts: it writes to address 0. */
-#include "bpf/sock.bpf.c"
+#include "bpf/tcp.bpf.c"
 
 SEC("cgroup/connect4")
 int hf_refused(struct bpf_sock_addr* ctx) {

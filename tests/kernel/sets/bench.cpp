@@ -126,7 +126,7 @@ std::string Bench::disorder() const {
   HF_SHARED_MAPS(MAP)
 #undef MAP
   std::string mixed;
-#define PROGRAM(name, section)                               \
+#define PROGRAM(object, name, section)                       \
   wanted.push_back(current + "/" #name);                     \
   wanted.push_back("links/" #name);                          \
   if (program_id(bpffs_ + "/" + current + "/" #name) == 0 || \

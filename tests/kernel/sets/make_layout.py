@@ -18,6 +18,31 @@ SHIFTED = {
     "counters": [],
 }
 SHIFTED["all"] = [name for names in SHIFTED.values() for name in names]
+# A second storage and a second, optional object (extra.bpf.c); and the same with both storages in another layout,
+# where the kernel refuses that object.
+SHIFTED["second"] = []
+SHIFTED["second_other"] = ["hf_socket", "hf_peer"]
+
+PEER = """struct hf_peer {
+  __u32 mark;
+  __u32 more;
+};
+HF_ABI_STRUCT(hf_peer, 8);
+#define HF_PEER_FIELDS(F, of) F(of, __u32, mark) F(of, __u32, more)
+struct hf_peer_offsets {
+  HF_PEER_FIELDS(HF_OFFSET_OF_FIELD, )
+};
+
+#define HF_SOCKET_LIVE"""
+# Pattern, what it becomes.
+SECOND = [
+    (r"#define HF_SOCKET_LIVE\b", PEER),
+    (r"(ROW\(X, sockets, sockets_before, hf_socket, HF_SOCKET_FIELDS\))",
+     r"\1 ROW(X, peers, peers_before, hf_peer, HF_PEER_FIELDS)"),
+    (r"#define HF_OBJECTS\(X\) X\(tcp, required\)", "#define HF_OBJECTS(X) X(tcp, required) X(extra, optional)"),
+    (r"(#define HF_PROGRAMS\(X\)\s*\\\n)",
+     r'\1  X(extra, hf_extra_send, "cgroup/sendmsg4") X(extra, hf_extra_walk, "iter/bpf_sk_storage_map") \\' + "\n"),
+]
 
 
 def replace_once(text, pattern, replacement):
@@ -27,6 +52,13 @@ def replace_once(text, pattern, replacement):
 
 def change(text, layout):
     changes = 0
+    if layout.startswith("second"):
+        for pattern, replacement in SECOND:
+            text, one = replace_once(text, pattern, replacement)
+            changes += one
+    if layout == "second_other":
+        text, one = replace_once(text, r"#define HF_OBJECTS\b", "#define HF_EXTRA_IS_REFUSED\n#define HF_OBJECTS")
+        changes += one
     for name in SHIFTED[layout]:
         text, one = replace_once(text, rf"struct {name} {{\n", rf"struct {name} {{\n  __u8 other_layout[8];\n")
         text, two = replace_once(text, rf"HF_ABI_STRUCT\({name}, (\d+)\)",
@@ -53,7 +85,8 @@ def main():
         path = target / header.name
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
-    expected = 2 * len(SHIFTED[layout]) + 2 * (layout in ("slots", "all")) + (layout in ("counters", "all"))
+    expected = len(SECOND) * layout.startswith("second") + (layout == "second_other")
+    expected += 2 * len(SHIFTED[layout]) + 2 * (layout in ("slots", "all")) + (layout in ("counters", "all"))
     if changes != expected:
         sys.exit(f"make_layout.py: {layout}: {changes} changes, expected {expected}")
 

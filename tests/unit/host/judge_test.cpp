@@ -99,6 +99,18 @@ const Case kCases[] = {
     {"hooks", Level::warn, "cgroup/connect4",
      [](Facts& f) { f.kernel.hooks[0].offered = Answer::unknown; }},
     {"hooks", Level::warn, "as root", [](Facts& f) { f.kernel.hooks.clear(); }},
+    {"hooks", Level::warn, "does not offer cgroup/new\nwhat needs it is left out",
+     [](Facts& f) {
+       f.kernel.hooks.push_back({"hf_new", "cgroup/new", Answer::no, true});
+     }},
+    {"optional programs", Level::warn, "not taken by this kernel: hf_new",
+     [](Facts& f) {
+       f.pins.links.push_back({"hf_new", false, false, true});
+     }},
+    {"programs", Level::ok, "2 attached",
+     [](Facts& f) {
+       f.pins.links.push_back({"hf_new", false, false, true});
+     }},
     {"cgroup2", Level::fail, "no cgroup2 in the mount table",
      [](Facts& f) { f.cgroup.path = "", f.cgroup.problem = "no cgroup2 in the mount table"; }},
     {"bpffs", Level::fail, "mount -t bpf", [](Facts& f) { f.pins.parent_is_bpffs = false; }},

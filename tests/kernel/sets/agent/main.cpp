@@ -96,6 +96,12 @@ int run(Arguments& arguments) {
       return failed(moved.error());
     }
   }
+  for (const ProgramStatus& program : (*dataplane)->programs()) {
+    if (!program.left_out.empty()) std::printf("left out %s\n", program.name.c_str());
+  }
+  for (const std::string& warning : (*dataplane)->warnings()) {
+    std::printf("warning: %s\n", warning.substr(0, warning.find('\n')).c_str());
+  }
   std::printf("steps %ld\nset %u\n", step, (*dataplane)->set());
   return 0;
 }

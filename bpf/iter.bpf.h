@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0-only) */
 /* The context of an iterator over a map of socket states, as far as it is read
  * (include/net/bpf_sk_storage.h); in every network namespace. */
-#ifndef HOLDFAST_BPF_SOCKETS_ITERATOR_H
-#define HOLDFAST_BPF_SOCKETS_ITERATOR_H
+#ifndef HOLDFAST_BPF_ITER_H
+#define HOLDFAST_BPF_ITER_H
 
 #include <linux/bpf.h>
 
