@@ -4,11 +4,12 @@
  *   <bpffs>/shared/         storages, counters: outlive a set
  *   <bpffs>/set_<n>/        the other maps of a set, and its programs; n only grows
  *   <bpffs>/building_<n>/   a set in the making: becomes set_<n>, by one rename, when it is whole
- *   <bpffs>/links/          one pinned bpf_link per program at the cgroup, stable over every
- * upgrade <bpffs>/current         symlink to the set that serves A set whose storages or counters
- * are not those of the set before holds its own until they replace the shared ones: what is not in
- * the set's directory is in shared/. (bpffs forbids dots in names.) A kernel object name has at
- * most 15 characters. */
+ *   <bpffs>/links/          one pinned bpf_link a program of the cgroup, stable over every upgrade
+ *   <bpffs>/current         symlink to the set that serves
+ *
+ * A set whose storages or counters are not those of the set before holds its own until they replace
+ * the shared ones: what is not in the set's directory is in shared/.
+ * (bpffs forbids dots in names.) A kernel object name has at most 15 characters. */
 #ifndef HOLDFAST_ABI_PINS_H
 #define HOLDFAST_ABI_PINS_H
 
