@@ -15,7 +15,8 @@ struct ProgramStatus {
   std::string name;
   bool attached = false;  // its link points to the configured cgroup, and runs it
   bool pinned = false;    // and will outlive this process
-  std::string left_out;   // why; it is optional, and the kernel does not take it. "": it is loaded
+  // Why; it is optional, and the kernel does not take it. "": it is loaded.
+  std::string left_out = {};
 };
 
 // What others did to links and pins: a line each; and whether all of it was mended.
