@@ -73,7 +73,8 @@ void Snapshots::arm() {
   if (stopped_ || worker_.joinable() || !schedule_.due()) return;
   timer_.expires_at(*schedule_.due());
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopped_ && schedule_.due()) write_beside();
+    // Set anew too late, it is called for the time before as well: one may be writing by then.
+    if (!error && !stopped_ && !worker_.joinable() && schedule_.due()) write_beside();
   });
 }
 
