@@ -63,7 +63,8 @@ class Lab {
   Fd rejecting() const;
 
   Scratch scratch_;
-  std::unique_ptr<hf_tcp_bpf, decltype(&hf_tcp_bpf__destroy)> skeleton_{nullptr, &hf_tcp_bpf__destroy};
+  std::unique_ptr<hf_tcp_bpf, decltype(&hf_tcp_bpf__destroy)> skeleton_{nullptr,
+                                                                        &hf_tcp_bpf__destroy};
   std::vector<bpf_link*> links_;
   Fd rejecting_;  // a link
   std::uint32_t next_slot_ = 1;

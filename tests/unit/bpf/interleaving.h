@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every interleaving of one look-up (bpf/lib/lookup.h itself) with the steps of a writer.
 //
-// It has loads of its own, not those of agent/dataplane/lookup.h: an image stands still, and here each
-// load has its own moment, an element of the hash is an object that is recycled, and an endpoint is
-// copied in three loads, as the kernel does it.
+// It has loads of its own, not those of agent/dataplane/lookup.h: an image stands still, and here
+// each load has its own moment, an element of the hash is an object that is recycled, and an
+// endpoint is copied in three loads, as the kernel does it.
 //
 // The writer is a list of primitive stores made from the planner's diffs; the memory after each is
 // kept. A look-up is a sequence of loads, each at a position not before the last one's. Two rules
