@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that includes between the folders of agent/ point one way, and that libraries stay where they belong. The one
 graph is agent/CMakeLists.txt: a folder may include what its row names, and a row may name rows above it only, so that
-there are no cycles. Usage: check_layers.py [--page]  (--page writes the graph into ARCHITECTURE.md)"""
+there are no cycles. And that no two types of a namespace have one name. Usage: check_layers.py [--page]  (--page writes the graph into ARCHITECTURE.md)"""
 import pathlib
 import re
 import sys
@@ -25,6 +25,7 @@ LIBRARIES = {
 SKELETON = re.compile(r'"([a-z_]+)\.skel\.h"')
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<][^">]+[">])', re.MULTILINE)
 ROW = re.compile(r"^layer\(([\w/]+)(?:\s+ON\s+(.*?))?(?:\s+DEPS\s+(.*?))?\)", re.MULTILINE | re.DOTALL)
+TYPE = re.compile(r"^(?:class|struct|enum class) ([A-Z]\w*)(?: [^;\n]*)?$", re.MULTILINE)
 BEGIN, END = "<!-- layers: by scripts/check_layers.py --page -->\n", "<!-- layers end -->\n"
 
 
@@ -74,6 +75,19 @@ def include_problems(rows):
     return problems
 
 
+def name_problems():
+    """Types of one namespace that two headers define: no compiler sees that, as long as no file includes both."""
+    seen, problems = {}, []
+    for header in sorted((ROOT / "agent").rglob("*.h")):
+        text = header.read_text()
+        where = re.findall(r"^namespace (holdfast[\w:]*) \{", text, re.MULTILINE)
+        for name in TYPE.findall(text):
+            other = seen.setdefault((where[0] if where else "", name), header)
+            if other != header:
+                problems.append(f"{header.relative_to(ROOT)}: {name} is a type of {other.relative_to(ROOT)} too")
+    return problems
+
+
 def reduced(graph):
     """The edges that no longer way says already."""
     def reach(folder):
@@ -101,10 +115,10 @@ def main():
     if sys.argv[1:] == ["--page"]:
         architecture.write_text(text[:begin] + page(graph) + text[end:])
         return 0
-    problems = include_problems(rows)
+    problems = include_problems(rows) + name_problems()
     if text[begin:end] != page(graph):
         problems.append("ARCHITECTURE.md: its graph of layers is another one: scripts/check_layers.py --page")
-    print("\n".join(problems) or f"layers: {len(graph)} folders, every include points one way")
+    print("\n".join(problems) or f"layers: {len(graph)} folders, every include points one way, no type has a namesake")
     return 1 if problems else 0
 
 

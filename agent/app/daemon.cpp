@@ -26,7 +26,7 @@ Daemon::Daemon(boost::asio::io_context& loop, Config config)
     : loop_(loop),
       config_(std::move(config)),
       timers_(loop),
-      snapshots_(loop, config_.state_dir, config_.node_name,
+      snapshots_(loop, timers_, config_.state_dir, config_.node_name,
                  [this] { return pipeline_.snapshot(); }),
       // A socket that cannot be marked is probed all the same: endpoints are no frontends.
       prober_(

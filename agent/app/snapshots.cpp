@@ -37,12 +37,13 @@ void SnapshotSchedule::failed() {
   if (!due_) due_ = last_.value_or(TimePoint{}) + kInterval;
 }
 
-Snapshots::Snapshots(boost::asio::io_context& loop, std::string directory, std::string node,
-                     std::function<std::optional<Snapshot>()> take)
+Snapshots::Snapshots(boost::asio::io_context& loop, Timers& timers, std::string directory,
+                     std::string node, std::function<std::optional<Snapshot>()> take)
     : loop_(loop),
       store_(std::move(directory), std::move(node)),
       take_(std::move(take)),
-      timer_(loop) {}
+      timers_(timers),
+      timer_(timers.timer()) {}
 
 Snapshots::~Snapshots() {
   if (worker_.joinable()) worker_.join();
@@ -64,18 +65,14 @@ Result<std::optional<Snapshot>> Snapshots::start() {
 }
 
 void Snapshots::changed(bool complete) {
-  schedule_.changed(steady_clock::now(), complete);
+  schedule_.changed(timers_.now(), complete);
   arm();
 }
 
 // While a write is in progress nothing is armed: done() does it.
 void Snapshots::arm() {
   if (stopped_ || worker_.joinable() || !schedule_.due()) return;
-  timer_.expires_at(*schedule_.due());
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    // Set anew too late, it is called for the time before as well: one may be writing by then.
-    if (!error && !stopped_ && !worker_.joinable() && schedule_.due()) write_beside();
-  });
+  timer_->after(*schedule_.due() - timers_.now(), [this] { write_beside(); });
 }
 
 // No memory for the bytes, say: a snapshot less, and nothing else.
@@ -91,7 +88,7 @@ Result<> Snapshots::save(const Snapshot& snapshot) {
 // slowly while both want the allocator.
 void Snapshots::write_beside() {
   auto taken = take_();
-  schedule_.begun(steady_clock::now());
+  schedule_.begun(timers_.now());
   if (!taken) return;
   const Written what{taken->generation, taken->written_at};
   auto work = [this, what, snapshot = std::make_unique<Snapshot>(std::move(*taken))]() mutable {
@@ -130,7 +127,7 @@ void Snapshots::done(Written what, const Result<>& saved) {
 
 void Snapshots::stop() {
   stopped_ = true;
-  timer_.cancel();
+  timer_->cancel();
   if (worker_.joinable()) worker_.join();
   if (const auto snapshot = take_())
     done({snapshot->generation, snapshot->written_at}, save(*snapshot));

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "agent/app/timers.h"
 #include "agent/snapshot/store.h"
 
 namespace holdfast {
@@ -57,7 +57,7 @@ class Snapshots {
 
   // `take` is called on the loop; nullopt: there is nothing to write yet. `node`: this one, whose
   // snapshots alone are trusted.
-  Snapshots(boost::asio::io_context& loop, std::string directory, std::string node,
+  Snapshots(boost::asio::io_context& loop, Timers& timers, std::string directory, std::string node,
             std::function<std::optional<Snapshot>()> take);
   ~Snapshots();
 
@@ -80,7 +80,8 @@ class Snapshots {
   boost::asio::io_context& loop_;
   SnapshotStore store_;
   std::function<std::optional<Snapshot>()> take_;
-  boost::asio::steady_timer timer_;
+  Timers& timers_;
+  std::unique_ptr<Timer> timer_;
   SnapshotSchedule schedule_;
   std::thread worker_;  // joinable: a write is in progress
   bool stopped_ = false;

@@ -86,17 +86,6 @@ FrontendClaims::Keys FrontendClaims::decide(const Look& look) {
     const auto found = claimants_.find(claim);
     const Keys& keys = found->second;
     const bool was_contested = contested_.contains(claim);
-    if (keys.size() == 1 && !was_contested && sat_.empty()) {
-      // Nearly all are such: nobody else is, or was, in question.
-      const auto named = owners_.find(claim);
-      if (named != owners_.end()) {
-        if (named->second != *keys.begin()) changed.insert({named->second, *keys.begin()});
-        owners_.erase(named);
-      } else {
-        changed.insert(*keys.begin());
-      }
-      continue;
-    }
     if (keys.size() > 1) contested_.insert(claim);
     if (keys.size() <= 1) contested_.erase(claim);
     if (was_contested || keys.size() > 1) ++revision_;

@@ -25,6 +25,11 @@ struct Options {
   Exit failure = kFailed;  // what an error exits with: Usage::failure of the command that runs
 };
 
+// Of this namespace, or no namespace was asked for.
+inline bool is_wanted(const Options& options, const ServiceKey& key) {
+  return options.name_space.empty() || key.name_space == options.name_space;
+}
+
 using Run = std::function<int(const Env&, const Options&)>;
 
 // A row of the table of commands (commands/table.h).

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "agent/cli/output.h"
 #include "agent/cli/usage.h"
 #include "agent/config/config.h"
 
@@ -19,5 +20,6 @@ struct Globals {
 };
 
 Usage declare(Globals& globals);
+Format format_of(const Globals& globals);  // of flags that were parsed: a choice there is
 
 }  // namespace holdfast::cli

@@ -2,7 +2,6 @@
 // Parses the command line by walking the table of commands.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <ostream>
 
 #include "agent/base/host.h"
@@ -13,12 +12,6 @@
 
 namespace holdfast::cli {
 namespace {
-
-const std::map<std::string, Format> kFormats = {{"table", Format::table},
-                                                {"wide", Format::wide},
-                                                {"json", Format::json},
-                                                {"yaml", Format::yaml},
-                                                {"name", Format::name}};
 
 const CLI::Validator kPositive(
     [](std::string& text) {
@@ -112,7 +105,7 @@ int run_command(const Env& env, const Declared& command, const Globals& globals,
   Options options;
   options.config_path = globals.config_path;
   options.failure = command.usage.failure;
-  options.rendering = {kFormats.at(globals.format), !globals.no_headers};
+  options.rendering = {format_of(globals), !globals.no_headers};
   options.name_space = globals.name_space;
   options.timeout = globals.timeout;
   auto config = load_config(globals.config_path, named);

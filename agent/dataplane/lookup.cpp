@@ -69,17 +69,22 @@ __u32 hf_random(hf_view view) {
 
 namespace holdfast {
 
-static_assert(int(Verdict::pass) == HF_VERDICT_PASS);
-static_assert(int(Verdict::endpoint) == HF_VERDICT_ENDPOINT);
-static_assert(int(Verdict::refuse) == HF_VERDICT_REFUSE);
-static_assert(int(Verdict::unreachable) == HF_VERDICT_UNREACHABLE);
+static_assert(int(LookupVerdict::pass) == HF_VERDICT_PASS);
+static_assert(int(LookupVerdict::endpoint) == HF_VERDICT_ENDPOINT);
+static_assert(int(LookupVerdict::refuse) == HF_VERDICT_REFUSE);
+static_assert(int(LookupVerdict::unreachable) == HF_VERDICT_UNREACHABLE);
 
 Decision look_up(const Image& image, const hf_frontend_key& key, const Caller& caller) {
   const View view{image, caller};
   hf_decision made{};
   hf_lookup(&view, &key, &made);
-  return {Verdict(made.verdict), made.counter, made.pool, made.service, made.slot,
-          made.endpoint,         made.target};
+  return {LookupVerdict(made.verdict),
+          made.counter,
+          made.pool,
+          made.service,
+          made.slot,
+          made.endpoint,
+          made.target};
 }
 
 }  // namespace holdfast

@@ -11,7 +11,7 @@
 namespace holdfast {
 
 // Those of enum hf_verdict.
-enum class Verdict {
+enum class LookupVerdict {
   pass,         // the connect is left alone
   endpoint,     // it goes to `target`
   refuse,       // ECONNREFUSED
@@ -19,7 +19,7 @@ enum class Verdict {
 };
 
 struct Decision {
-  Verdict verdict = Verdict::pass;
+  LookupVerdict verdict = LookupVerdict::pass;
   std::uint32_t counter = 0;  // enum hf_counter: why
   std::uint32_t pool = 0;     // 0: the address is no frontend
   std::uint32_t service = 0;  // 0 unless an endpoint was chosen or the pool is empty

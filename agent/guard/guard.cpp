@@ -105,8 +105,7 @@ bool Guard::step(std::size_t share) {
 }
 
 std::vector<Admitted> Guard::finish() {
-  while (pass_->step(GuardPass::kAll)) {
-  }
+  pass_->step(GuardPass::kAll);
   return std::exchange(pass_, nullptr)->take();
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interface of every source. Adding one is a folder, a row in config/ and one in
-// app/sources.cpp. A source lives on the daemon's one loop, never sees a map, and never ends the
-// process.
+// The interface of every source. ARCHITECTURE.md says what a new kind touches. A source lives on
+// the daemon's one loop, never sees a map, and never ends the process.
 #pragma once
 
 #include <chrono>

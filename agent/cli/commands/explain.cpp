@@ -83,16 +83,16 @@ Answer decide(const MapsView& maps, const Dialled& dialled) {
     answer.attached = false;
     answer.reason = detached + " is not attached, so that no connect is looked up; once it is: " +
                     answer.reason;
-    answer.decision.verdict = Verdict::pass;
+    answer.decision.verdict = LookupVerdict::pass;
   }
   return answer;
 }
 
-const char* to_string(Verdict verdict) {
+const char* to_string(LookupVerdict verdict) {
   switch (verdict) {
-    case Verdict::endpoint:
+    case LookupVerdict::endpoint:
       return "endpoint";
-    case Verdict::pass:
+    case LookupVerdict::pass:
       return "pass";
     default:
       return "refuse";

@@ -17,7 +17,7 @@ int list(const Env& env, const Options& options) {
   if (!maps) return report(env, options, maps.error());
   array rows;
   for (const ServiceView& view : services_of(maps->image)) {
-    if (!options.name_space.empty() && view.key.name_space != options.name_space) continue;
+    if (!is_wanted(options, view.key)) continue;
     for (const PoolView& pool : view.pools) {
       for (const Frontend& frontend : pool.pool.frontends) {
         object row = frontend_row(frontend, pool.pool.protocol);

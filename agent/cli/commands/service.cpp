@@ -95,8 +95,7 @@ void describe(const Env& env, const Options& options, const std::string& name, c
 array services(const Options& options, const MapsView& maps) {
   array rows;
   for (const ServiceView& view : services_of(maps.image)) {
-    if (options.name_space.empty() || view.key.name_space == options.name_space)
-      rows.push_back(service_row(view));
+    if (is_wanted(options, view.key)) rows.push_back(service_row(view));
   }
   add_unserved(options, rows);
   return rows;

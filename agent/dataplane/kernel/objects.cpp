@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/dataplane/kernel/pins.h"
 #include "holdfast/abi/pins.h"
 #include "holdfast/abi/socket.h"
 // clang-format off: the skeletons need the types
@@ -78,13 +79,10 @@ std::unique_ptr<Object> open_object() {
   return std::make_unique<Loadable<Skeleton>>(skeleton);
 }
 
-enum class Need { required, optional };
-
 }  // namespace
 
 const std::vector<ObjectRow>& object_rows() {
-#define HF_ROW(object, need) \
-  {#object, Need::need == Need::optional, open_object<hf_##object##_bpf>},
+#define HF_ROW(object, need) {#object, is_optional(#object), open_object<hf_##object##_bpf>},
   static const std::vector<ObjectRow> rows = {HF_OBJECTS(HF_ROW)};
 #undef HF_ROW
   return rows;

@@ -38,17 +38,14 @@ const std::vector<std::string>& storages() {
   return names;
 }
 
-namespace {
-
 bool is_optional(std::string_view object) {
+  enum class Need { required, optional };
 #define OBJECT(name, need) \
-  if (object == #name) return std::string_view(#need) == "optional";
+  if (object == #name) return Need::need == Need::optional;
   HF_OBJECTS(OBJECT)
 #undef OBJECT
   return false;
 }
-
-}  // namespace
 
 const std::vector<ProgramRow>& program_rows() {
 #define ROW(object, name, section) {#object, #name, section, is_optional(#object)},

@@ -32,6 +32,7 @@ struct Pins {
 
 const std::vector<std::string>& set_maps();
 const std::vector<std::string>& shared_maps();
+bool is_optional(std::string_view object);   // by HF_OBJECTS
 const std::vector<std::string>& storages();  // of the shared maps: the state of sockets
 
 struct ProgramRow {

@@ -9,6 +9,8 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <filesystem>
 
+#include "agent/app/loop_timers.h"
+
 namespace holdfast {
 namespace {
 
@@ -87,7 +89,7 @@ class Writing : public testing::Test {
 
   void restart() {
     snapshots_.reset();
-    snapshots_.emplace(loop_, (directory_ / "state").string(), "node-1",
+    snapshots_.emplace(loop_, timers_, (directory_ / "state").string(), "node-1",
                        [this]() -> std::optional<Snapshot> {
                          Snapshot snapshot;
                          snapshot.generation = generation_;
@@ -106,6 +108,7 @@ class Writing : public testing::Test {
   }
 
   boost::asio::io_context loop_;
+  LoopTimers timers_{loop_};
   // As in the daemon: a loop that never runs out of work.
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       loop_.get_executor()};
@@ -161,7 +164,8 @@ TEST_F(Writing, WhatCannotBeWrittenIsToldAndTriedAgain) {
 
 TEST_F(Writing, TwoOfOneDirectoryAreRefused) {
   ASSERT_TRUE(snapshots_->start());
-  Snapshots second(loop_, (directory_ / "state").string(), "node-1", [] { return std::nullopt; });
+  Snapshots second(loop_, timers_, (directory_ / "state").string(), "node-1",
+                   [] { return std::nullopt; });
   EXPECT_FALSE(second.start());
 }
 

@@ -43,7 +43,7 @@ struct Lookup : testing::Test {
   }
   void expect_pass(std::uint32_t counter, bool in_host_scope = true) {
     const Decision decision = look(in_host_scope);
-    EXPECT_EQ(decision.verdict, Verdict::pass);
+    EXPECT_EQ(decision.verdict, LookupVerdict::pass);
     EXPECT_EQ(decision.counter, counter);
   }
 
@@ -56,7 +56,7 @@ struct Lookup : testing::Test {
 TEST_F(Lookup, ChoosesTheEndpointInTheSlot) {
   random = 0x60000000;  // in the second third
   const Decision decision = look();
-  EXPECT_EQ(decision.verdict, Verdict::endpoint);
+  EXPECT_EQ(decision.verdict, LookupVerdict::endpoint);
   EXPECT_EQ(decision.counter, HF_COUNT_REDIRECTED);
   EXPECT_EQ(decision.pool, kPool);
   EXPECT_EQ(decision.slot, kFirst + 1);
@@ -96,19 +96,19 @@ TEST_F(Lookup, EveryPartOfTheKeyCounts) {
 
 TEST_F(Lookup, HostScopeMatchesOnlyInside) {
   maps.frontends[key] = hf_frontend_word(kPool, HF_KIND_NODE_PORT, HF_FRONTEND_HOST_SCOPE);
-  EXPECT_EQ(look(true).verdict, Verdict::endpoint);
+  EXPECT_EQ(look(true).verdict, LookupVerdict::endpoint);
   expect_pass(HF_COUNT_OTHER_SCOPE, false);
 }
 
 TEST_F(Lookup, WithoutTheScopeBitEveryoneMatches) {
-  EXPECT_EQ(look(false).verdict, Verdict::endpoint);
+  EXPECT_EQ(look(false).verdict, LookupVerdict::endpoint);
 }
 
 TEST_F(Lookup, AnEmptyPoolAnswersItsPolicy) {
-  const std::map<std::uint32_t, std::pair<Verdict, std::uint32_t>> answers = {
-      {HF_EMPTY_REFUSE, {Verdict::refuse, HF_COUNT_REFUSED}},
-      {HF_EMPTY_PASS, {Verdict::pass, HF_COUNT_EMPTY_PASSED}},
-      {HF_EMPTY_UNREACHABLE, {Verdict::unreachable, HF_COUNT_REFUSED}}};
+  const std::map<std::uint32_t, std::pair<LookupVerdict, std::uint32_t>> answers = {
+      {HF_EMPTY_REFUSE, {LookupVerdict::refuse, HF_COUNT_REFUSED}},
+      {HF_EMPTY_PASS, {LookupVerdict::pass, HF_COUNT_EMPTY_PASSED}},
+      {HF_EMPTY_UNREACHABLE, {LookupVerdict::unreachable, HF_COUNT_REFUSED}}};
   for (const auto& [policy, answer] : answers) {
     set_pool(0, policy);
     const Decision decision = look();
