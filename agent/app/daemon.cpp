@@ -8,9 +8,10 @@
 
 #include "agent/app/log.h"
 #include "agent/app/notify.h"
-#include "agent/app/sources.h"
 #include "agent/dataplane/kernel/kernel.h"
 #include "agent/dataplane/map_table.h"
+#include "agent/sources/source.h"
+#include "agent/sources/surroundings.h"
 
 namespace holdfast {
 
@@ -81,9 +82,14 @@ void Daemon::add_sources() {
   const SourceSurroundings around{
       loop_, config_.node_name, [this](int fd) { pipeline_.serving().bypass(fd); },
       std::make_shared<MemoryGate>(memory_of_this_process(), [this] { return maps_room(); })};
-  for (const SourceConfig& source : config_.sources)
-    pipeline_.intake().add(source.name, kind_of(source), source.fallback,
-                           make_source(source, around), config_.guard);
+  for (const SourceConfig& source : config_.sources) {
+    std::visit(
+        [&](const auto& kind) {
+          pipeline_.intake().add(source.name, kind.kKind, source.fallback,
+                                 kind.make(source.name, around), config_.guard);
+        },
+        source.kind);
+  }
 }
 
 Result<> Daemon::start() {

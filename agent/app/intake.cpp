@@ -42,7 +42,7 @@ void Intake::add(std::string name, std::string kind, bool fallback, std::unique_
 std::vector<SourceRank> Intake::ranks() const {
   std::vector<SourceRank> result;
   for (const bool fallback : {false, true}) {
-    for (const SourceState& source : sources_) {
+    for (const GuardedSource& source : sources_) {
       if (source.fallback == fallback) result.push_back({source.name});
     }
   }
@@ -57,11 +57,11 @@ void Intake::begin(std::uint64_t number) {
 void Intake::restore(Restored restored, const Image& found, const std::optional<Snapshot>& snapshot,
                      std::uint64_t number) {
   std::set<std::string> configured;
-  for (const SourceState& source : sources_) configured.insert(source.name);
+  for (const GuardedSource& source : sources_) configured.insert(source.name);
   gone_.take(restored, found, snapshot, configured, vantage_.node.get(), timers_.now());
   catalog_.emplace(ranks(), std::max(restored.generation, number));
   catalog_->restore(restored.tombstones, restored.sitting);
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const auto memory = restored.sources.find(source.name);
     if (memory == restored.sources.end()) continue;
     const auto admitted = source.guard.restore(memory->second, timers_.now());
@@ -72,7 +72,7 @@ void Intake::restore(Restored restored, const Image& found, const std::optional<
 }
 
 void Intake::start(const std::optional<Snapshot>& snapshot) {
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     if (snapshot) {
       for (const auto& memory : snapshot->sources) {
         if (memory.name == source.name) source.source->restore(memory.source_memory);
@@ -89,18 +89,18 @@ void Intake::start(const std::optional<Snapshot>& snapshot) {
 void Intake::stop() {
   finish_update();  // the last snapshot is of what the guards have
   stopped_ = true;
-  for (SourceState& source : sources_) source.source->stop();
+  for (GuardedSource& source : sources_) source.source->stop();
 }
 
 void Intake::watch_sources() {
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const auto line = source.watch.look(source.source->status(), timers_.now());
     if (line) line->current ? log::info(line->text) : log::warn(line->text);
   }
   sources_timer_->after(kWatchSources, [this] { watch_sources(); });
 }
 
-void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
+void Intake::take_faults(GuardedSource& source, const SourceUpdate& update) {
   const auto note =
       no_own_node(source.guard.nodes(), source.guard.has_node_ports(), vantage_.node.get());
   if (same(source.problems, source.doubts, update, note)) return;
@@ -113,7 +113,7 @@ void Intake::take_faults(SourceState& source, const SourceUpdate& update) {
   source.doubts = std::move(faults.doubts);
 }
 
-void Intake::on_update(SourceState& source, SourceUpdate update) {
+void Intake::on_update(GuardedSource& source, SourceUpdate update) {
   if (stopped_) return;
   finish_update();
   hear_of_addresses({}, update.claims);
@@ -143,7 +143,7 @@ void Intake::take_in() {
   pass(hand->source, hand->update, admitted);
 }
 
-void Intake::pass(SourceState& source, const SourceUpdate& update,
+void Intake::pass(GuardedSource& source, const SourceUpdate& update,
                   const std::vector<Admitted>& admitted) {
   const bool first = update.complete && !source.complete;
   source.complete = source.complete || update.complete;
@@ -156,7 +156,7 @@ void Intake::pass(SourceState& source, const SourceUpdate& update,
   followers_.taken(update, first);
 }
 
-void Intake::carry(SourceState& source, const std::vector<Admitted>& admitted) {
+void Intake::carry(GuardedSource& source, const std::vector<Admitted>& admitted) {
   admit(source, admitted);
   report_holds();
   tick_guards();
@@ -164,7 +164,7 @@ void Intake::carry(SourceState& source, const std::vector<Admitted>& admitted) {
 
 // Every configured source's word goes through here. What it lists is its own before a gone source
 // lets go of it, so that no connect finds neither.
-void Intake::admit(const SourceState& source, const std::vector<Admitted>& admitted) {
+void Intake::admit(const GuardedSource& source, const std::vector<Admitted>& admitted) {
   const auto taken = gone_.taken_over(admitted);
   hear_of_addresses(admitted, {});
   publish(catalog_->apply(source.name, admitted));
@@ -192,14 +192,14 @@ void Intake::place(const std::string& source, const std::map<std::string, Node>&
 
 void Intake::tick_guards() {
   std::optional<TimePoint> next;
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const auto deadline = source.guard.next_deadline();
     if (deadline && (!next || *deadline < *next)) next = deadline;
   }
   if (!next) return;
   tick_timer_->after(*next - timers_.now(), [this] {
     finish_update();
-    for (SourceState& source : sources_) {
+    for (GuardedSource& source : sources_) {
       const auto deadline = source.guard.next_deadline();
       if (!deadline || *deadline > timers_.now()) continue;
       admit(source, source.guard.tick(timers_.now()));
@@ -223,7 +223,7 @@ bool Intake::all_complete() const {
 }
 
 void Intake::put(Snapshot& snapshot) const {
-  for (const SourceState& source : sources_) {
+  for (const GuardedSource& source : sources_) {
     snapshot.sources.push_back(
         {source.name, source.guard.memory(), source.source->memory(), source.source->cluster()});
   }

@@ -25,7 +25,7 @@
 namespace holdfast {
 
 // A source, its guard, and what it last said about itself.
-struct SourceState {
+struct GuardedSource {
   std::string name;
   std::string kind;
   bool fallback = false;
@@ -74,7 +74,7 @@ class Intake {
 
   bool begun() const { return catalog_.has_value(); }
   const Catalog& catalog() const { return *catalog_; }
-  const std::vector<SourceState>& sources() const { return sources_; }
+  const std::vector<GuardedSource>& sources() const { return sources_; }
   const GoneSources& gone() const { return gone_; }
   bool any_spoke() const;
   bool all_spoke() const;
@@ -98,21 +98,22 @@ class Intake {
  private:
   // An update that its guard has begun with.
   struct InHand {
-    SourceState& source;
+    GuardedSource& source;
     SourceUpdate update;
     bool large = false;  // the guard took more than a turn of the loop
   };
-  void on_update(SourceState& source, SourceUpdate update);
+  void on_update(GuardedSource& source, SourceUpdate update);
   void go_on();
   void take_in();
-  void pass(SourceState& source, const SourceUpdate& update, const std::vector<Admitted>& admitted);
-  void take_faults(SourceState& source, const SourceUpdate& update);
-  void carry(SourceState& source, const std::vector<Admitted>& admitted);
-  void admit(const SourceState& source, const std::vector<Admitted>& admitted);
+  void pass(GuardedSource& source, const SourceUpdate& update,
+            const std::vector<Admitted>& admitted);
+  void take_faults(GuardedSource& source, const SourceUpdate& update);
+  void carry(GuardedSource& source, const std::vector<Admitted>& admitted);
+  void admit(const GuardedSource& source, const std::vector<Admitted>& admitted);
   void publish(const Generation& generation);
   void place(const std::string& source, const std::map<std::string, Node>& nodes);
   void report_holds();
-  void tell_source(SourceState& source);
+  void tell_source(GuardedSource& source);
   void take_refusals();
   void watch_sources();
   void tick_guards();
@@ -126,13 +127,13 @@ class Intake {
   std::vector<AddressClaim> claims_of_catalog(const std::vector<Admitted>& listed);
   void let_go_of_claimed(const GoneSources::Changes& changes);
 
-  Result<std::size_t> decide_refusal(SourceState& source, bool accept);
+  Result<std::size_t> decide_refusal(GuardedSource& source, bool accept);
   std::size_t decide_all(bool accept);
 
   Timers& timers_;
   Followers followers_;
   Vantage vantage_;
-  std::vector<SourceState> sources_;
+  std::vector<GuardedSource> sources_;
   GoneSources gone_;
   std::optional<Catalog> catalog_;
   ConflictWatch conflicts_;

@@ -79,7 +79,7 @@ std::vector<AddressClaim> Intake::claims_of_catalog(const std::vector<Admitted>&
   }
   const auto configured = [this](const std::string& name) {
     return std::any_of(sources_.begin(), sources_.end(),
-                       [&](const SourceState& source) { return source.name == name; });
+                       [&](const GuardedSource& source) { return source.name == name; });
   };
   for (const CatalogChange& one : catalog_->all()) {
     if (!newer.contains(one.key) && configured(one.source)) gone_.add_claims(*one.now, claims);
@@ -101,7 +101,7 @@ void Intake::let_go_of_claimed(const GoneSources::Changes& changes) {
 
 Result<std::size_t> Intake::uninstall(const std::string& name) {
   finish_update();
-  for (const SourceState& source : sources_) {
+  for (const GuardedSource& source : sources_) {
     if (source.name == name)
       return fail(Errc::exists, fmt::format("source {} is in the configuration: take it out of the "
                                             "file, and start holdfastd anew",

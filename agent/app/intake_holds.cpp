@@ -35,7 +35,7 @@ void log_decision(const HoldName& hold, bool accept) {
 void Intake::report_holds() {
   bool news = false;
   take_refusals();
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const auto holds = source.guard.take_news();
     news = news || !holds.empty();
     const std::size_t more =
@@ -51,7 +51,7 @@ void Intake::report_holds() {
   followers_.questions();
 }
 
-void Intake::tell_source(SourceState& source) {
+void Intake::tell_source(GuardedSource& source) {
   Feedback& feedback = source.feedback;
   bool news = std::exchange(source.untold, false);
   const auto put = [&news](auto& into, auto now) {
@@ -75,7 +75,7 @@ void Intake::take_refusals() {
                                 format_host_port(one.frontend.address, one.frontend.port),
                                 to_string(one.protocol), one.reason())});
   }
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     std::vector<Refused>& now = refused[source.name];
     source.untold = source.untold || source.feedback.refused != now;
     source.feedback.refused = std::move(now);
@@ -84,19 +84,19 @@ void Intake::take_refusals() {
 
 std::size_t Intake::open_holds() const {
   std::size_t count = 0;
-  for (const SourceState& source : sources_) count += source.guard.held_services();
+  for (const GuardedSource& source : sources_) count += source.guard.held_services();
   return count;
 }
 
 std::uint64_t Intake::questions_revision() const {
   std::uint64_t revision = 0;
-  for (const SourceState& source : sources_) revision += source.guard.suspects_revision();
+  for (const GuardedSource& source : sources_) revision += source.guard.suspects_revision();
   return revision;
 }
 
 std::vector<ProbeTarget> Intake::suspects() const {
   std::vector<ProbeTarget> all;
-  for (const SourceState& source : sources_) {
+  for (const GuardedSource& source : sources_) {
     const auto suspects = source.guard.suspects();
     all.insert(all.end(), suspects.begin(), suspects.end());
   }
@@ -105,7 +105,7 @@ std::vector<ProbeTarget> Intake::suspects() const {
 
 void Intake::judge(const std::vector<Evidence>& found) {
   finish_update();
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const Judged judged = source.guard.evidence(found, timers_.now());
     for (const Evidence& one : judged.news) {
       log::info(fmt::format("endpoint {} is {}: {}", format_host_port(one.address, one.port),
@@ -117,8 +117,8 @@ void Intake::judge(const std::vector<Evidence>& found) {
 }
 
 // A source that is refused as a whole (another cluster answers) goes by its name, never by "all".
-Result<std::size_t> Intake::decide_refusal(SourceState& source, bool accept) {
-  if (source.source->status().state != "refused")
+Result<std::size_t> Intake::decide_refusal(GuardedSource& source, bool accept) {
+  if (source.source->status().state != SourceState::refused)
     return fail(Errc::not_found, fmt::format("source {} is not refused", source.name));
   if (!accept) return 1;
   if (auto confirmed = source.source->confirm(); !confirmed)
@@ -130,7 +130,7 @@ Result<std::size_t> Intake::decide_refusal(SourceState& source, bool accept) {
 // All of them are one change: ten thousand generations would hold up the loop for minutes.
 std::size_t Intake::decide_all(bool accept) {
   std::size_t count = 0;
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const auto names = source.guard.hold_names();
     const std::size_t more =
         log::first(names, [&](const HoldName& hold) { log_decision(hold, accept); });
@@ -152,11 +152,11 @@ std::size_t Intake::decide_all(bool accept) {
 
 Result<std::size_t> Intake::decide(const std::string& id, bool accept) {
   finish_update();
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     if (id == source.name) return decide_refusal(source, accept);
   }
   if (id == "all") return decide_all(accept);
-  for (SourceState& source : sources_) {
+  for (GuardedSource& source : sources_) {
     const auto names = source.guard.hold_names();
     const auto hold = std::find_if(names.begin(), names.end(),
                                    [&id](const HoldName& one) { return one.id == id; });

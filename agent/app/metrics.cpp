@@ -80,17 +80,17 @@ void MetricsReport::snapshots(telemetry::Page& page) const {
 // Family by family, as the format wants it.
 void MetricsReport::sources(telemetry::Page& page) const {
   std::vector<std::pair<std::string, SourceStatus>> all;
-  for (const SourceState& state : view_.pipeline.intake().sources())
+  for (const GuardedSource& state : view_.pipeline.intake().sources())
     all.emplace_back(state.name, state.source->status());
   for (const auto& [name, status] : all) {
     page.gauge("holdfast_source_current", "1 while the source is confirmed current.",
-               status.state == "current", {{"source", name}, {"kind", status.kind}});
+               status.state == SourceState::current, {{"source", name}, {"kind", status.kind}});
   }
   for (const auto& [name, status] : all) {
-    for (const char* state : kSourceStates) {
+    for (const SourceState state : kSourceStates) {
       page.gauge("holdfast_source_state",
                  "1 for the state that the source is in, 0 for the others.", status.state == state,
-                 {{"source", name}, {"state", state}});
+                 {{"source", name}, {"state", std::string(to_string(state))}});
     }
   }
   // There from the first second: what is not there raises no alarm.
@@ -100,16 +100,16 @@ void MetricsReport::sources(telemetry::Page& page) const {
                "start of this process.",
                status.last_confirmed ? unix_time(*status.last_confirmed) : 0, {{"source", name}});
   }
-  for (const SourceState& state : view_.pipeline.intake().sources()) {
+  for (const GuardedSource& state : view_.pipeline.intake().sources()) {
     page.gauge("holdfast_source_problems", "Objects of the source that are not used, or not whole.",
                static_cast<double>(state.problems.size() - notes_in(state.problems)),
                {{"source", state.name}});
   }
-  for (const SourceState& state : view_.pipeline.intake().sources()) {
+  for (const GuardedSource& state : view_.pipeline.intake().sources()) {
     page.gauge("holdfast_source_notes", "What the source's objects ask for and is not honoured.",
                static_cast<double>(notes_in(state.problems)), {{"source", state.name}});
   }
-  for (const SourceState& state : view_.pipeline.intake().sources()) {
+  for (const GuardedSource& state : view_.pipeline.intake().sources()) {
     page.gauge("holdfast_source_doubts", "Parts of the source whose absences explain nothing.",
                static_cast<double>(state.doubts.size()), {{"source", state.name}});
   }
@@ -148,7 +148,7 @@ void MetricsReport::catalog(telemetry::Page& page) const {
 
 void MetricsReport::guards(telemetry::Page& page) const {
   std::vector<std::pair<std::string, HoldSummary>> all;
-  for (const SourceState& state : view_.pipeline.intake().sources())
+  for (const GuardedSource& state : view_.pipeline.intake().sources())
     all.emplace_back(state.name, state.guard.summary());
   for (const auto& [name, held] : all) {
     page.gauge("holdfast_holds", "Services with removals that are held.",

@@ -18,8 +18,9 @@ std::string lasting(TimePoint::duration time) {
 std::string line(const SourceStatus& status, const std::string& before) {
   std::string text = fmt::format("source {}", status.name);
   if (!status.asked.empty()) text += fmt::format(" ({})", status.asked);
-  text += fmt::format(" is {}; {}", status.state, before);
-  if (status.state != "current" && !status.last_error.empty()) text += ": " + status.last_error;
+  text += fmt::format(" is {}; {}", to_string(status.state), before);
+  if (status.state != SourceState::current && !status.last_error.empty())
+    text += ": " + status.last_error;
   return text;
 }
 
@@ -40,7 +41,7 @@ std::optional<SourceLine> SourceWatch::look(const SourceStatus& status, TimePoin
   begun_ = true;
   std::string before;
   if (status.state != state_) {
-    before = fmt::format("it was {} for {}", state_, lasting(now - since_));
+    before = fmt::format("it was {} for {}", to_string(state_), lasting(now - since_));
     since_ = now;
     ++untold_;
   } else if (status.cause != cause_) {
@@ -55,7 +56,7 @@ std::optional<SourceLine> SourceWatch::look(const SourceStatus& status, TimePoin
                          lasting(now - since_));
   }
   untold_ = 0;
-  return SourceLine{state_ == "current", line(status, before)};
+  return SourceLine{state_ == SourceState::current, line(status, before)};
 }
 
 }  // namespace holdfast

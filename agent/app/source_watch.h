@@ -29,8 +29,9 @@ class SourceWatch {
  private:
   bool may_say(TimePoint now);
 
-  std::string state_ = "starting", cause_;  // as looked at last
-  TimePoint since_;                         // of the state
+  SourceState state_ = SourceState::starting;  // as looked at last
+  std::string cause_;                          // likewise
+  TimePoint since_;                            // of the state
   bool begun_ = false;
   std::uint64_t untold_ = 0;  // changes since the last line
   unsigned lines_ = kAtOnce;  // that may be said now

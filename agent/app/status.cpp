@@ -76,7 +76,7 @@ value StatusReport::status() const {
   report["layout"] = HF_ABI_VERSION;
   report["unreadable"] = open ? serving.hooks()->unreadable() : "";
   array sources;
-  for (const SourceState& state : intake.sources()) sources.push_back(source(state));
+  for (const GuardedSource& state : intake.sources()) sources.push_back(source(state));
   for (value& row : gone()) sources.push_back(std::move(row));
   report["sources"] = std::move(sources);
   report["holds"] = intake.open_holds();
@@ -132,12 +132,12 @@ value StatusReport::snapshot() const {
   return row;
 }
 
-object StatusReport::source(const SourceState& state) const {
+object StatusReport::source(const GuardedSource& state) const {
   const SourceStatus status = state.source->status();
   object row{{"name", state.name},
              {"kind", state.kind},
              {"role", state.fallback ? "fallback" : "primary"},
-             {"state", status.state}};
+             {"state", to_string(status.state)}};
   if (status.last_confirmed) {
     row["last_confirmed"] = rfc3339(*status.last_confirmed);
     row["age_seconds"] = seconds_between(*status.last_confirmed, view_.date);
@@ -155,7 +155,7 @@ object StatusReport::source(const SourceState& state) const {
 
 value StatusReport::sources() const {
   array rows;
-  for (const SourceState& state : view_.pipeline.intake().sources()) {
+  for (const GuardedSource& state : view_.pipeline.intake().sources()) {
     object row = source(state);
     array problems, doubts;
     for (const Problem& problem : state.problems) {
@@ -210,8 +210,8 @@ object hold_row(const Hold& hold, TimePoint now) {
 value StatusReport::holds() const {
   array rows;
   const TimePoint now = view_.now;
-  for (const SourceState& state : view_.pipeline.intake().sources()) {
-    if (const SourceStatus status = state.source->status(); status.state == "refused") {
+  for (const GuardedSource& state : view_.pipeline.intake().sources()) {
+    if (const SourceStatus status = state.source->status(); status.state == SourceState::refused) {
       rows.push_back(object{{"id", state.name},
                             {"source", state.name},
                             {"service", ""},

@@ -22,7 +22,7 @@ class StatusReport {
   boost::json::array gone_differences() const;
 
  private:
-  boost::json::object source(const SourceState& state) const;
+  boost::json::object source(const GuardedSource& state) const;
   boost::json::array gone() const;  // as rows of sources
   boost::json::object programs() const;
   boost::json::value snapshot() const;

@@ -20,9 +20,10 @@
 
 namespace holdfast {
 
-// One alternative per kind of source; adding a kind is a struct in its folder, a
-// name here, and a row in source_kinds.cpp.
-using SourceKindConfig = std::variant<FileSourceConfig, KubernetesSourceConfig>;
+// The kinds of sources, a row each: the settings, which have the kind's name (kKind), its keys, and
+// make the source.
+using SourceKindConfig = std::variant<FileSourceConfig,  //
+                                      KubernetesSourceConfig>;
 
 struct SourceConfig {
   std::string name;

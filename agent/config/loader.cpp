@@ -2,6 +2,7 @@
 #include "agent/config/loader.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace holdfast {
 namespace {
@@ -27,6 +28,13 @@ Value scalar(Value::Type type, std::string text) {
   value.type = type;
   value.text = std::move(text);
   return value;
+}
+
+bool looks_like_server(const std::string& url) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (url.starts_with(scheme) && url.size() > scheme.size()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -114,6 +122,33 @@ Loader::Field Loader::boolean(bool& into) {
       problem(value, fmt::format("expected true or false, not '{}'", value.text));
   };
   return {take, [&into] { return boolean_value(into); }};
+}
+
+Loader::Field Loader::implied(bool& into, std::function<bool()> in_force) {
+  return {boolean(into).take,
+          [in_force = std::move(in_force)] { return boolean_value(in_force()); }};
+}
+
+Loader::Field Loader::urls(std::vector<std::string>& into) {
+  const auto take = [this, &into](const Value& list) {
+    if (list.type != Value::Type::sequence || list.items.empty()) {
+      problem(list, "expected a list of URLs");
+      return;
+    }
+    for (const Value& item : list.items) {
+      if (item.type == Value::Type::string && looks_like_server(item.text))
+        into.push_back(item.text);
+      else
+        problem(item, fmt::format("expected https://HOST:PORT, not '{}'", item.text));
+    }
+  };
+  return {take, [&into] {
+            Value list;
+            if (into.empty()) return list;
+            list.type = Value::Type::sequence;
+            for (const std::string& one : into) list.items.push_back(string_value(one));
+            return list;
+          }};
 }
 
 std::string Loader::hint(const std::string& name, const Keys& keys) {

@@ -43,6 +43,9 @@ class Loader {
   Field text(std::string& into);
   Field path(std::string& into, bool or_auto = false);
   Field boolean(bool& into);
+  // What follows from other keys (`in_force`), and may be said all the same.
+  Field implied(bool& into, std::function<bool()> in_force);
+  Field urls(std::vector<std::string>& into);  // https://HOST:PORT; in order
 
   template <class T>
   Field number(T& into, std::int64_t least, std::int64_t most, bool or_auto = false) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kinds of sources: one row here, one in agent/app/sources.cpp.
+// One item of `sources`: what all kinds have, and the section of its own kind. The kinds are those
+// of SourceKindConfig.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "agent/config/loader.h"
 
@@ -11,92 +14,25 @@ namespace {
 
 using Keys = Loader::Keys;
 
-// Each kind: its name in the file, its keys, and what they must be together.
-template <class Kind>
-constexpr const char* kName = nullptr;
-template <>
-constexpr const char* kName<FileSourceConfig> = "file";
-template <>
-constexpr const char* kName<KubernetesSourceConfig> = "kubernetes";
+// Designed (design.md 2), and not in this version.
+constexpr std::array<std::string_view, 2> kToCome = {"xds", "dns"};
 
-Keys keys_of(Loader& loader, FileSourceConfig& file) {
-  return {{"path", loader.path(file.path)}};
+template <class Do, std::size_t... Index>
+void for_each_kind(const Do& act, std::index_sequence<Index...> /*all*/) {
+  (act(std::variant_alternative_t<Index, SourceKindConfig>{}), ...);
 }
 
-void check(Loader& loader, const Value& value, const FileSourceConfig& file) {
-  if (file.path.empty() && !value.find("path"))
-    loader.problem(value, "file.path is missing: a file, or a directory of *.yaml and *.json");
+template <class Do>
+void for_each_kind(const Do& act) {
+  for_each_kind(act, std::make_index_sequence<std::variant_size_v<SourceKindConfig>>{});
 }
 
-bool looks_like_server(const std::string& url) {
-  for (const std::string_view scheme : {"https://", "http://"}) {
-    if (url.starts_with(scheme) && url.size() > scheme.size()) return true;
-  }
-  return false;
+std::string all_kinds() {
+  std::string names;
+  for_each_kind(
+      [&](const auto& kind) { names += (names.empty() ? "" : ", ") + std::string(kind.kKind); });
+  return names;
 }
-
-Loader::Field servers(Loader& loader, std::vector<std::string>& into) {
-  const auto take = [&](const Value& list) {
-    if (list.type != Value::Type::sequence || list.items.empty()) {
-      loader.problem(list, "servers must be a list of URLs");
-      return;
-    }
-    for (const Value& item : list.items) {
-      if (item.type == Value::Type::string && looks_like_server(item.text))
-        into.push_back(item.text);
-      else
-        loader.problem(item, fmt::format("expected https://HOST:PORT, not '{}'", item.text));
-    }
-  };
-  return {take, [&into] {
-            Value list;
-            if (into.empty()) return list;
-            list.type = Value::Type::sequence;
-            for (const std::string& one : into) list.items.push_back(string_value(one));
-            return list;
-          }};
-}
-
-// Without a kubeconfig the source is in its cluster: the key says no more, and so is only checked.
-Loader::Field in_cluster(Loader& loader, const KubernetesSourceConfig& kubernetes) {
-  const auto take = [&loader](const Value& value) {
-    bool said = false;
-    loader.boolean(said).take(value);
-  };
-  return {take, [&] { return boolean_value(kubernetes.kubeconfig.empty()); }};
-}
-
-Keys keys_of(Loader& loader, KubernetesSourceConfig& kubernetes) {
-  return {{"kubeconfig", loader.path(kubernetes.kubeconfig)},
-          {"in_cluster", in_cluster(loader, kubernetes)},
-          {"servers", servers(loader, kubernetes.servers)},
-          {"silence_seconds", loader.duration(kubernetes.silence, 5, 3600)},
-          {"compare_seconds", loader.duration(kubernetes.compare_interval, 5, 86400)}};
-}
-
-void check(Loader& loader, const Value& value, const KubernetesSourceConfig& kubernetes) {
-  const Value* inside = value.find("in_cluster");
-  if (inside && inside->boolean && !kubernetes.kubeconfig.empty())
-    loader.problem(value, "kubeconfig and in_cluster exclude each other");
-}
-
-template <class Kind>
-void load(Loader& loader, const Value& value, SourceConfig& source) {
-  Kind kind;
-  loader.section(value, kName<Kind>, keys_of(loader, kind));
-  check(loader, value, kind);
-  source.kind = kind;
-}
-
-struct KindRow {
-  std::string_view name;
-  void (*load)(Loader&, const Value&, SourceConfig&);  // nullptr: designed, not in this version
-};
-
-constexpr KindRow kKinds[] = {{kName<FileSourceConfig>, load<FileSourceConfig>},
-                              {kName<KubernetesSourceConfig>, load<KubernetesSourceConfig>},
-                              {"xds", nullptr},
-                              {"dns", nullptr}};
 
 bool good_name(const std::string& name) {
   return !name.empty() && name.size() <= 63 &&
@@ -117,47 +53,72 @@ Keys common_keys(Loader& loader, SourceConfig& source) {
   return {{"name", loader.text(source.name)}, {"role", role(loader, source.fallback)}};
 }
 
+// What is being read of one item.
+struct Item {
+  Loader& loader;
+  SourceConfig source = {};
+  int kinds = 0;
+  bool good = true;
+
+  template <class Kind>
+  void take(const Value& settings) {
+    ++kinds;
+    Kind kind;
+    const std::size_t before = loader.problems();
+    loader.section(settings, Kind::kKind, kind.keys(loader));
+    if (loader.problems() == before && !kind.problem().empty())
+      loader.problem(settings, kind.problem());
+    good = good && loader.problems() == before;
+    source.kind = kind;
+  }
+
+  void take_to_come(std::string_view kind, const Value& settings) {
+    ++kinds;
+    loader.problem(settings, fmt::format("source kind {} is not in this version", kind));
+    good = false;
+  }
+};
+
+Keys keys_of(Item& item) {
+  Keys keys = common_keys(item.loader, item.source);
+  for_each_kind([&]<class Kind>(const Kind& /*kind*/) {
+    keys.push_back(
+        {Kind::kKind, {[&item](const Value& settings) { item.take<Kind>(settings); }, nullptr}});
+  });
+  for (const std::string_view kind : kToCome) {
+    keys.push_back(
+        {std::string(kind),
+         {[&item, kind](const Value& settings) { item.take_to_come(kind, settings); }, nullptr}});
+  }
+  return keys;
+}
+
 }  // namespace
 
 void load_source(Loader& loader, const Value& value, std::vector<SourceConfig>& sources) {
-  SourceConfig source;
-  int kinds = 0;
-  bool good = true;
-  Keys keys = common_keys(loader, source);
-  for (const KindRow& row : kKinds) {
-    const auto take = [&](const Value& settings) {
-      ++kinds;
-      const std::size_t before = loader.problems();
-      if (row.load)
-        row.load(loader, settings, source);
-      else
-        loader.problem(settings, fmt::format("source kind {} is not in this version", row.name));
-      good = good && loader.problems() == before;
-    };
-    keys.push_back({std::string(row.name), {take, nullptr}});
-  }
-  loader.section(value, "a source", keys);
+  Item item{loader};
+  loader.section(value, "a source", keys_of(item));
   if (value.type != Value::Type::mapping) return;
-  if (kinds != 1) {
-    loader.problem(value, "a source needs exactly one kind: file, kubernetes");
-  } else if (!good_name(source.name)) {
-    loader.problem(value,
-                   fmt::format("a source needs a name of a-z, 0-9 and '-', not '{}'", source.name));
+  const std::string& name = item.source.name;
+  if (item.kinds != 1) {
+    loader.problem(value, "a source needs exactly one kind: " + all_kinds());
+  } else if (!good_name(name)) {
+    loader.problem(value, fmt::format("a source needs a name of a-z, 0-9 and '-', not '{}'", name));
   } else if (std::any_of(sources.begin(), sources.end(),
-                         [&](const auto& one) { return one.name == source.name; })) {
-    loader.problem(value, fmt::format("two sources are named '{}'", source.name));
-  } else if (good) {
-    sources.push_back(std::move(source));
+                         [&](const auto& one) { return one.name == name; })) {
+    loader.problem(value, fmt::format("two sources are named '{}'", name));
+  } else if (item.good) {
+    sources.push_back(std::move(item.source));
   }
 }
 
 Value say_source(Loader& loader, SourceConfig source) {
   Keys keys = common_keys(loader, source);
-  const auto add = [&]<class Kind>(Kind& kind) {
-    const std::string name = kName<Kind>;
-    keys.push_back({name, loader.section(name, keys_of(loader, kind))});
-  };
-  std::visit(add, source.kind);
+  std::visit(
+      [&](auto& kind) {
+        keys.push_back({kind.kKind, loader.section(kind.kKind, kind.keys(loader))});
+      },
+      source.kind);
   return Loader::say(keys);
 }
 

@@ -16,25 +16,21 @@
 #include "agent/base/result.h"
 #include "agent/model/update.h"
 #include "agent/sources/feedback.h"
+#include "agent/sources/source_state.h"
 
 namespace holdfast {
-
-inline constexpr const char* kSourceStates[] = {"starting", "current", "degraded", "failed",
-                                                "refused"};
 
 struct SourceStatus {
   std::string name;
   std::string kind;  // "file", "kubernetes", ...
-  // "starting", "current", "degraded" (part of it in doubt), "failed" (nothing of it reached or
-  // read), "refused" (another cluster answers).
-  std::string state;
+  SourceState state = SourceState::starting;
   std::optional<std::chrono::system_clock::time_point> last_confirmed;  // confirmed current
   std::string last_error;                                               // "" when there is none now
   // The error as one word of a few ("denied", "silent"), for what is said when it changes; "": the
   // state tells enough.
   std::string cause;
   std::string asked;                 // who: the API server of the day, the path of a file
-  std::int64_t refused_seconds = 0;  // with state "refused": for how long
+  std::int64_t refused_seconds = 0;  // with SourceState::refused: for how long
   // Facts of this kind of source, in order, for `source list` as JSON.
   std::vector<std::pair<std::string, std::string>> details;
   // What it counts ("events"), for JSON and as holdfast_source_<name>_total.

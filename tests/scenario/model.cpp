@@ -71,7 +71,7 @@ SourceStatus ModelSource::status() const {
   SourceStatus status;
   status.name = name_;
   status.kind = "model";
-  status.state = said_ ? "current" : "starting";
+  status.state = said_ ? SourceState::current : SourceState::starting;
   status.last_confirmed = said_;
   return status;
 }

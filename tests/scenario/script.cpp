@@ -143,7 +143,7 @@ class Runner {
   void decide(const Step& step, bool accept) {
     const std::string of = word(step, 1);
     std::string id = of;
-    for (const SourceState& source : world().pipeline->intake().sources()) {
+    for (const GuardedSource& source : world().pipeline->intake().sources()) {
       for (const HoldName& hold : source.guard.hold_names()) {
         if (hold.service.name == of) id = hold.id;
       }

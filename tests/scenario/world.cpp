@@ -117,7 +117,7 @@ std::vector<std::string> World::services() const {
 
 std::vector<std::string> World::holds() const {
   std::vector<std::string> lines;
-  for (const SourceState& source : pipeline->intake().sources()) {
+  for (const GuardedSource& source : pipeline->intake().sources()) {
     for (const Hold& hold : source.guard.holds()) {
       std::string line = name_of(hold.service);
       for (const HeldEndpoint& one : hold.endpoints)

@@ -13,6 +13,7 @@
 
 #include "agent/base/file.h"
 #include "agent/base/memory.h"
+#include "agent/sources/surroundings.h"
 
 namespace holdfast {
 namespace {
@@ -84,9 +85,8 @@ FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSour
   // "catalog.d/" has itself for a parent.
   while (config_.path.size() > 1 && config_.path.back() == '/') config_.path.pop_back();
   status_.name = name_;
-  status_.kind = "file";
+  status_.kind = FileSourceConfig::kKind;
   status_.asked = config_.path;
-  status_.state = "starting";
 }
 
 FileSource::~FileSource() = default;
@@ -314,7 +314,9 @@ void FileSource::tell(std::optional<SourceUpdate> update, const std::string& lis
   for (const Doubt& doubt : update->doubts) {
     status_.last_error = (doubt.origin.empty() ? "" : doubt.origin + ": ") + doubt.reason;
   }
-  status_.state = !listing_error.empty() ? "failed" : files_.doubtful() ? "degraded" : "current";
+  status_.state = !listing_error.empty() ? SourceState::failed
+                  : files_.doubtful()    ? SourceState::degraded
+                                         : SourceState::current;
   status_.cause = files_.refused_for_memory() ? "memory" : "";
   undecided_.reset();  // of what was said before
   sink_(std::move(*update));
@@ -338,6 +340,11 @@ void FileSource::idle() {
   if (!std::exchange(again_, false)) return;
   if (std::exchange(whatever_, false)) return read_all(true);
   settle();
+}
+
+std::unique_ptr<Source> FileSourceConfig::make(const std::string& name,
+                                               const SourceSurroundings& with) const {
+  return std::make_unique<FileSource>(with.loop, name, *this, with.memory);
 }
 
 }  // namespace holdfast

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 class SourceWatchTest : public testing::Test {
  protected:
   // "": nothing was said.
-  std::string look(const std::string& state, const std::string& cause = "",
+  std::string look(SourceState state, const std::string& cause = "",
                    const std::string& error = "") {
     SourceStatus status;
     status.name = "kube";
@@ -22,7 +22,7 @@ class SourceWatchTest : public testing::Test {
     now_ += 1s;
     const auto line = watch_.look(status, now_);
     if (!line) return "";
-    EXPECT_EQ(line->current, state == "current");
+    EXPECT_EQ(line->current, state == SourceState::current);
     return line->text;
   }
 
@@ -31,29 +31,31 @@ class SourceWatchTest : public testing::Test {
 };
 
 TEST_F(SourceWatchTest, AStartIsOneLine) {
-  EXPECT_EQ(look("starting"), "");
-  EXPECT_EQ(look("current"),
+  EXPECT_EQ(look(SourceState::starting), "");
+  EXPECT_EQ(look(SourceState::current),
             "source kube (https://10.0.0.1:6443) is current; it was starting for 1 s");
-  EXPECT_EQ(look("current"), "");
+  EXPECT_EQ(look(SourceState::current), "");
 }
 
 TEST_F(SourceWatchTest, AChangeIsSaidOnceWithItsReason) {
-  look("current");
+  look(SourceState::current);
   now_ += 3h;
   const std::string error = "services: 403: forbidden";
-  EXPECT_EQ(look("degraded", "denied", error),
+  EXPECT_EQ(look(SourceState::degraded, "denied", error),
             "source kube (https://10.0.0.1:6443) is degraded; it was current for 3 h: " + error);
-  for (int retry = 0; retry < 100; ++retry) EXPECT_EQ(look("degraded", "denied", error), "");
-  EXPECT_EQ(look("current"),
+  for (int retry = 0; retry < 100; ++retry)
+    EXPECT_EQ(look(SourceState::degraded, "denied", error), "");
+  EXPECT_EQ(look(SourceState::current),
             "source kube (https://10.0.0.1:6443) is current; it was degraded for 101 s");
 }
 
 // Its words change with each try; what it is about does not.
 TEST_F(SourceWatchTest, AnotherReasonIsSaidAnotherWordingIsNot) {
-  look("failed", "unreachable", "services: connect 10.0.0.1:6443: refused, after 3 ms");
-  EXPECT_EQ(look("failed", "unreachable", "services: connect 10.0.0.1:6443: refused, after 4 ms"),
+  look(SourceState::failed, "unreachable", "services: connect 10.0.0.1:6443: refused, after 3 ms");
+  EXPECT_EQ(look(SourceState::failed, "unreachable",
+                 "services: connect 10.0.0.1:6443: refused, after 4 ms"),
             "");
-  EXPECT_EQ(look("failed", "denied", "services: 401: Unauthorized"),
+  EXPECT_EQ(look(SourceState::failed, "denied", "services: 401: Unauthorized"),
             "source kube (https://10.0.0.1:6443) is failed; as it has been for 2 s, and now: "
             "services: 401: Unauthorized");
 }
@@ -62,7 +64,8 @@ TEST_F(SourceWatchTest, OneThatComesAndGoesIsSummedUp) {
   int lines = 0;
   std::string last;
   for (int second = 0; second < 3600; ++second) {
-    const std::string text = second % 2 ? look("degraded", "broken", "cut") : look("current");
+    const std::string text =
+        second % 2 ? look(SourceState::degraded, "broken", "cut") : look(SourceState::current);
     lines += !text.empty();
     if (!text.empty()) last = text;
   }
@@ -76,11 +79,11 @@ TEST_F(SourceWatchTest, OneThatComesAndGoesIsSummedUp) {
 // What it is in the end is said, though nothing changes any more.
 TEST_F(SourceWatchTest, TheLastWordIsOfTheStateThatStays) {
   for (int change = 0; change < 40; ++change) {
-    look("degraded", "broken", "cut");
-    look("current");
+    look(SourceState::degraded, "broken", "cut");
+    look(SourceState::current);
   }
   std::string said;
-  for (int second = 0; second < 301; ++second) said += look("failed", "denied", "401");
+  for (int second = 0; second < 301; ++second) said += look(SourceState::failed, "denied", "401");
   EXPECT_NE(said.find("is failed"), std::string::npos) << said;
 }
 

@@ -89,9 +89,9 @@ TEST_F(Source, ReadsADirectoryAndFollowsIt) {
   write(directory_ / "notes.txt", "no: [catalog");
   write(directory_ / ".hidden.yaml", "no: [catalog");
   start(directory_);
-  EXPECT_EQ(source_->status().state, "starting");
+  EXPECT_EQ(source_->status().state, SourceState::starting);
   ASSERT_TRUE(until_endpoints("song", 2));
-  EXPECT_EQ(source_->status().state, "current");
+  EXPECT_EQ(source_->status().state, SourceState::current);
   EXPECT_EQ(source_->status().kind, "file");
   EXPECT_TRUE(source_->status().last_confirmed);
   EXPECT_TRUE(last_.complete);
@@ -142,7 +142,7 @@ TEST_P(ConfigMap, IsFollowedThroughItsSwap) {
   mount(directory_, "..2022_03_08_3", kSong);
   ASSERT_TRUE(until_endpoints("song", 2));
   EXPECT_EQ(without_song_, 0);
-  EXPECT_EQ(source_->status().state, "current");
+  EXPECT_EQ(source_->status().state, SourceState::current);
 }
 
 INSTANTIATE_TEST_SUITE_P(AsDirectoryAndAsFile, ConfigMap, testing::Values("", "catalog.yaml"));
@@ -180,14 +180,14 @@ TEST_F(Source, WaitsForADirectoryThatIsNotThereYet) {
   start(path);
   ASSERT_TRUE(until([&] { return updates_ == 1; }));
   EXPECT_FALSE(last_.complete);
-  EXPECT_EQ(source_->status().state, "failed");
+  EXPECT_EQ(source_->status().state, SourceState::failed);
   EXPECT_THAT(source_->status().last_error,
               HasSubstr(path.string() + ": no such file or directory"));
   EXPECT_FALSE(source_->status().last_confirmed);
   fs::create_directories(path);
   write(path / "a.yaml", kSong);
   ASSERT_TRUE(until_endpoints("song", 2));
-  EXPECT_EQ(source_->status().state, "current");
+  EXPECT_EQ(source_->status().state, SourceState::current);
   EXPECT_EQ(source_->status().last_error, "");
 }
 
@@ -196,16 +196,16 @@ TEST_F(Source, DoubtsAreInTheStatusUntilTheyAreOver) {
   start(directory_);
   ASSERT_TRUE(until_endpoints("song", 2));
   write(directory_ / "a.yaml", kSong + "a: [");
-  ASSERT_TRUE(until([&] { return source_->status().state == "degraded"; }));
+  ASSERT_TRUE(until([&] { return source_->status().state == SourceState::degraded; }));
   EXPECT_THAT(source_->status().last_error, HasSubstr("a.yaml: line 14, column 1"));
   EXPECT_EQ(told_.endpoints("song"), 2u);
   write(directory_ / "a.yaml", "");
   ASSERT_TRUE(until(
       [&] { return source_->status().last_error.find("lists nothing") != std::string::npos; }));
   write(directory_ / "a.yaml", kSong);
-  ASSERT_TRUE(until([&] { return source_->status().state == "current"; }));
+  ASSERT_TRUE(until([&] { return source_->status().state == SourceState::current; }));
   fs::remove(directory_ / "a.yaml");
-  ASSERT_TRUE(until([&] { return source_->status().state == "degraded"; }));
+  ASSERT_TRUE(until([&] { return source_->status().state == SourceState::degraded; }));
   EXPECT_THAT(last_.confirmed_origins, Not(Contains((directory_ / "a.yaml").string())));
 }
 

@@ -12,6 +12,7 @@
 #include "agent/sources/kubernetes/api/comparer.h"
 #include "agent/sources/kubernetes/api/pulse.h"
 #include "agent/sources/kubernetes/api/reflector.h"
+#include "agent/sources/surroundings.h"
 
 namespace holdfast {
 
@@ -175,6 +176,12 @@ SourceStatus KubernetesSource::status() const {
   for (const auto& reflector : core_->reflectors) kinds.push_back(reflector->status());
   return status_of({core_->name, core_->access, core_->store, std::move(kinds),
                     core_->comparer ? core_->comparer->status() : ComparerStatus{}});
+}
+
+std::unique_ptr<Source> KubernetesSourceConfig::make(const std::string& name,
+                                                     const SourceSurroundings& with) const {
+  return std::make_unique<KubernetesSource>(with.loop, name, *this, with.node_name,
+                                            with.prepare_socket);
 }
 
 }  // namespace holdfast

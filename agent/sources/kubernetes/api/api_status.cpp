@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "agent/sources/kubernetes/settings.h"
+
 namespace holdfast::kubernetes {
 namespace {
 
@@ -31,14 +33,14 @@ std::optional<steady_clock::time_point> confirmed(const ApiParts& parts) {
   return oldest;
 }
 
-std::string state_of(const ApiParts& parts, const std::string& error) {
+SourceState state_of(const ApiParts& parts, const std::string& error) {
   const bool all_current =
       !parts.kinds.empty() && std::all_of(parts.kinds.begin(), parts.kinds.end(),
                                           [](const ReflectorStatus& one) { return one.current; });
-  if (!parts.access.foreign().empty()) return "refused";
-  if (all_current) return "current";
-  if (parts.store.synced()) return "degraded";
-  return error.empty() ? "starting" : "failed";
+  if (!parts.access.foreign().empty()) return SourceState::refused;
+  if (all_current) return SourceState::current;
+  if (parts.store.synced()) return SourceState::degraded;
+  return error.empty() ? SourceState::starting : SourceState::failed;
 }
 
 void add_kind(const ReflectorStatus& one, const std::string& resource, SourceStatus& status) {
@@ -58,7 +60,7 @@ void add_kind(const ReflectorStatus& one, const std::string& resource, SourceSta
 SourceStatus status_of(const ApiParts& parts) {
   SourceStatus status;
   status.name = parts.name;
-  status.kind = "kubernetes";
+  status.kind = KubernetesSourceConfig::kKind;
   status.asked = parts.access.asked();
   std::uint64_t events = 0, lists = 0;
   std::string reason = "start";
@@ -72,7 +74,7 @@ SourceStatus status_of(const ApiParts& parts) {
   }
   if (const auto at = confirmed(parts)) status.last_confirmed = by_the_calendar(*at);
   status.state = state_of(parts, status.last_error);
-  if (status.state == "refused") {
+  if (status.state == SourceState::refused) {
     status.cause = to_string(Ending::foreign);
     status.refused_seconds = seconds_since(parts.access.foreign_since());
   }
