@@ -216,11 +216,13 @@ GoneSources::Changes GoneSources::claimed(const std::vector<AddressClaim>& claim
         continue;
       }
       if (left > 0) {
+        auto gone = departures(*entry->second.admitted, &copy, {}, Ruling::address_taken);
         entry->second.admitted = std::make_shared<const Service>(std::move(copy));
-        result[name].push_back({entry->first, entry->second.admitted, false});
+        result[name].push_back({entry->first, entry->second.admitted, false, std::move(gone)});
         ++entry;
       } else {
-        result[name].push_back({entry->first, nullptr, false});
+        auto gone = departures(*entry->second.admitted, nullptr, {}, Ruling::address_taken);
+        result[name].push_back({entry->first, nullptr, false, std::move(gone)});
         entry = one.entries.erase(entry);
       }
     }

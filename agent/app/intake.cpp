@@ -181,7 +181,8 @@ void Intake::publish(const Generation& generation) {
   const auto news = conflicts_.look(*catalog_);
   for (const std::string& line : news.begun) log::warn(line);
   for (const std::string& line : news.ended) log::info(line);
-  if (!generation.changes.empty()) followers_.generation(generation);
+  if (generation.changes.empty()) return;
+  for (const auto& follow : followers_.generations) follow(generation);
 }
 
 // Where this node is, by what the source says of it: the catalog follows if that is news.

@@ -44,8 +44,8 @@ class Intake {
  public:
   // Whoever goes by it. All are called on the loop.
   struct Followers {
-    // The catalog has changed.
-    std::function<void(const Generation&)> generation;
+    // The catalog has changed: in this order.
+    std::vector<std::function<void(const Generation&)>> generations;
     // An update begins to be taken in, and has been. `first`: the first that is complete.
     std::function<void()> taking;
     std::function<void(const SourceUpdate&, bool first)> taken;

@@ -134,6 +134,12 @@ void MetricsReport::catalog(telemetry::Page& page) const {
   const Intake& intake = view_.pipeline.intake();
   page.gauge("holdfast_conflicts", "Claims of a frontend that another service has.",
              intake.begun() ? static_cast<double>(intake.catalog().conflicts().size()) : 0);
+  for (const Ruling why : kDepartureRulings) {
+    page.counter("holdfast_endpoints_left_total",
+                 "Endpoints that left a service in this life, by why they were let go.",
+                 static_cast<double>(view_.pipeline.left().of(why)),
+                 {{"why", std::string(to_string(why))}});
+  }
   const auto gone = intake.gone().rows(view_.now);
   for (const auto& one : gone) {
     page.gauge("holdfast_source_gone_services",

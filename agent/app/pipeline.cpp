@@ -29,11 +29,9 @@ Pipeline::Pipeline(Timers& timers, Probes& probes, Settings settings, Surroundin
       first_words_timer_(timers.timer()) {}
 
 Intake::Followers Pipeline::followers() {
-  return {.generation =
-              [this](const Generation& generation) {
-                as_read_ = as_read_ && restoring_;
-                serving_.follow(generation);
-              },
+  return {.generations = {[this](const Generation&) { as_read_ = as_read_ && restoring_; },
+                          [this](const Generation& generation) { serving_.follow(generation); },
+                          [this](const Generation& generation) { left_.follow(generation); }},
           .taking = [this] { serving_.taking(); },
           .taken = [this](const SourceUpdate& update, bool first) { taken(update, first); },
           .complete = [this](const std::string& source) { serving_.prune(source); },

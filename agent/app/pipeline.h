@@ -12,6 +12,7 @@
 
 #include "agent/app/health_watch.h"
 #include "agent/app/intake.h"
+#include "agent/app/left.h"
 #include "agent/app/serving.h"
 #include "agent/app/timers.h"
 #include "agent/health/probes.h"
@@ -44,6 +45,7 @@ class Pipeline {
   const Intake& intake() const { return intake_; }
   Serving& serving() { return serving_; }
   const Serving& serving() const { return serving_; }
+  const LeftCounts& left() const { return left_; }
   HealthWatch& health() { return health_; }
   const HealthWatch& health() const { return health_; }
 
@@ -77,6 +79,7 @@ class Pipeline {
   bool stopped_ = false;
   Intake intake_;
   Serving serving_;
+  LeftCounts left_;
   HealthWatch health_;
   std::unique_ptr<Timer> first_words_timer_;
 };

@@ -35,7 +35,15 @@ struct Catalog::State {
   const ServicePtr* winner(const ServiceKey& key, std::size_t& rank) const;
   void put(std::size_t rank, const ServiceKey& key, const ServicePtr& now);
   void merge(const ServiceKey& key);
-  Generation publish(std::vector<ServiceKey> touched);
+  struct Touched {
+    ServiceKey key;
+    const Admitted* by = nullptr;  // nullptr: by something else
+
+    bool operator<(const Touched& other) const { return key < other.key; }
+  };
+  Generation publish(std::vector<Touched> touched);
+  std::vector<Departure> left_of(const Merged& entry, const ServicePtr& now,
+                                 const Admitted* by) const;
   Claimant claimant(const ServiceKey& key) const;
   ServicePtr without_lost(const ServicePtr& service) const;
 };
@@ -143,7 +151,7 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
   State& state = *state_;
   const std::size_t rank = state.rank_of(source);
   if (rank == state.ranks.size()) return {state.number, {}};
-  std::vector<ServiceKey> touched;
+  std::vector<State::Touched> touched;
   touched.reserve(admitted.size());
   for (const Admitted& one : admitted) {
     const auto tombstone = state.tombstones.find(one.key);
@@ -160,7 +168,7 @@ Generation Catalog::apply(const std::string& source, const std::vector<Admitted>
       }
     }
     state.merge(one.key);
-    touched.push_back(one.key);
+    touched.push_back({one.key, &one});
   }
   return state.publish(std::move(touched));
 }
@@ -172,19 +180,36 @@ Generation Catalog::place(const std::string& source, const std::vector<IpAddress
     return {state.number, {}};
   State::Said& said = state.by_rank[rank];
   said.addresses = addresses;
-  for (const ServiceKey& key : said.with_node_ports) state.merge(key);
-  return state.publish({said.with_node_ports.begin(), said.with_node_ports.end()});
+  std::vector<State::Touched> touched;
+  for (const ServiceKey& key : said.with_node_ports) {
+    state.merge(key);
+    touched.push_back({key});
+  }
+  return state.publish(std::move(touched));
+}
+
+// `entry`: with what was shown before.
+std::vector<Departure> Catalog::State::left_of(const Merged& entry, const ServicePtr& now,
+                                               const Admitted* by) const {
+  if (!entry.shown || !by) return {};
+  const bool another = now && entry.rank != entry.shown_rank;
+  if (now && !another && by->left.empty()) return {};
+  return departures(*entry.shown, now.get(), by->left,
+                    another ? Ruling::taken_over : Ruling::source_gone);
 }
 
 // What became of the services that were merged, and of those whose frontends are others' now.
-Generation Catalog::State::publish(std::vector<ServiceKey> touched) {
-  const auto others = claims.decide([&](const ServiceKey& key) { return claimant(key); });
-  touched.insert(touched.end(), others.begin(), others.end());
-  std::sort(touched.begin(), touched.end());
-  touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+Generation Catalog::State::publish(std::vector<Touched> touched) {
+  for (const ServiceKey& key : claims.decide([&](const ServiceKey& key) { return claimant(key); }))
+    touched.push_back({key});
+  // Of two the one that knows more comes first.
+  std::stable_sort(touched.begin(), touched.end());
+  touched.erase(std::unique(touched.begin(), touched.end(),
+                            [](const Touched& a, const Touched& b) { return a.key == b.key; }),
+                touched.end());
   Generation generation{number, {}};
   generation.changes.reserve(touched.size());
-  for (const ServiceKey& key : touched) {
+  for (const auto& [key, by] : touched) {
     const auto entry = merged.find(key);
     if (entry == merged.end()) continue;
     const ServicePtr before = entry->second.shown;
@@ -194,10 +219,11 @@ Generation Catalog::State::publish(std::vector<ServiceKey> touched) {
     // next life asks them whose a service is.
     const bool same = before && now && entry->second.shown_rank == entry->second.rank &&
                       (before == now || *before == *now);
+    auto left = same ? std::vector<Departure>{} : left_of(entry->second, now, by);
     entry->second.shown = same ? before : now;
     entry->second.shown_rank = entry->second.rank;
     if (!now) merged.erase(entry);
-    if (!same && (before || now)) generation.changes.push_back({key, now, winner});
+    if (!same && (before || now)) generation.changes.push_back({key, now, winner, std::move(left)});
   }
   if (!generation.changes.empty()) generation.number = ++number;
   return generation;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/guard/guard.h"
+#include "agent/model/departure.h"
 #include "agent/model/service.h"
 
 namespace holdfast {
@@ -24,6 +25,7 @@ struct CatalogChange {
   ServiceKey key;
   ServicePtr now;      // nullptr: gone
   std::string source;  // the one that won
+  std::vector<Departure> left = {};  // of the endpoints that the generation before had; sorted
 };
 
 struct Generation {

@@ -4,23 +4,9 @@
 #pragma once
 
 #include "agent/guard/state.h"
+#include "agent/model/ruling.h"
 
 namespace holdfast {
-
-// Why something leaves. The sections are design.md's.
-enum class Ruling : std::uint8_t {
-  stays,              // nothing below holds: it is held
-  explained,          // an event says so of the service (4.1)
-  named,              // an event names the endpoint (4.1)
-  part_read,          // the part it was read from was read whole, without it (4.1)
-  seen_ending,        // it was terminating, or of no use to anybody (4.1)
-  not_less,           // it was not ready before, or is, or is terminating now (4.1)
-  turned_unready,     // an event says so: it was ready in the answer before (4.1)
-  address_taken,      // another identity has its address (4.4)
-  refused_for_long,   // by evidence (4.2)
-  local_to_another,   // nobody of this node is sent to it: absent from enough lists (4.3)
-  absent_repeatedly,  // from enough lists, and others are ready by the source's word (4.3)
-};
 
 // What a judgement of one service is about, and what it stands on. Borrows all of it.
 struct Matter {

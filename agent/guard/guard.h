@@ -14,6 +14,7 @@
 #include "agent/base/result.h"
 #include "agent/guard/hold.h"
 #include "agent/guard/settings.h"
+#include "agent/model/departure.h"
 #include "agent/model/evidence.h"
 #include "agent/model/service.h"
 #include "agent/model/update.h"
@@ -28,6 +29,8 @@ struct Admitted {
   ServiceKey key;
   ServicePtr now;
   bool explained_delete = false;  // with now == nullptr: leaves a tombstone in the catalog
+  // Of what was admitted before; sorted.
+  std::vector<Departure> left = {};
 };
 
 struct Judged {

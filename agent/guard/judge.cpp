@@ -22,6 +22,7 @@ struct Judgement {
   Kept kept;              // service: what is admitted
   bool absent = false;    // the whole service is held
   bool inferred = false;  // gone by absences alone: nothing explains it
+  Ruling why = Ruling::port_gone;  // whatever left without a decision of its own
 };
 
 bool believes_all(const Matter& matter, GuardMode mode) {
@@ -31,20 +32,24 @@ bool believes_all(const Matter& matter, GuardMode mode) {
 // The service is not said any more.
 Judgement judge_absent(const Matter& matter, const Service& before, TimePoint now) {
   const Ruling ruling = decide_service(matter, before);
-  if (ruling != Ruling::stays) return {{}, false, ruling == Ruling::absent_repeatedly};
+  if (ruling != Ruling::stays)
+    return {{}, false, ruling == Ruling::absent_repeatedly, ruling};
   const Vantage& vantage = matter.state.vantage;
   Kept kept = keep_service(matter, before, now);
   // A hold resolved dead: the absent service goes with its last endpoint, and with all that is of
   // no use to anybody here.
   if (!has_usable(*kept.service, vantage) && has_usable(before, vantage))
-    return {{nullptr, {}, {}, kept.fresh}};
+    return {{nullptr, {}, {}, kept.fresh, std::move(kept.left)}, false, false, Ruling::refused_for_long};
   return {std::move(kept), true};
 }
 
 Judgement judge(const Matter& matter, const ServicePtr& said, const ServicePtr& before,
                 TimePoint now) {
   const Service* const known = said ? said.get() : before.get();
-  if (!known || believes_all(matter, known->policy.guard)) return {{said, {}, {}}};
+  if (!known || believes_all(matter, known->policy.guard)) {
+    const Ruling why = matter.grounds.accepted ? Ruling::accepted : Ruling::trusted;
+    return {{said, {}, {}}, false, false, why};
+  }
   if (!said) return judge_absent(matter, *before, now);
   const ServicePtr marked = mark_newcomers(said, before.get(), matter.grounds);
   if (!before) return {{marked, {}, {}}};
@@ -165,7 +170,10 @@ std::optional<Admitted> judge_service(Guard::State& state, ServiceKey key, const
   entry.admitted = changed ? after : before.admitted;
   if (!entry.admitted) state.entries.erase(key);
   if (!changed) return std::nullopt;
-  return Admitted{std::move(key), after, !after && !judged.inferred};
+  std::vector<Departure> left;
+  if (before.admitted)
+    left = departures(*before.admitted, after.get(), std::move(judged.kept.left), judged.why);
+  return Admitted{std::move(key), after, !after && !judged.inferred, std::move(left)};
 }
 
 }  // namespace holdfast

@@ -32,6 +32,10 @@ class Keeper {
     }) = std::move(held);
   }
 
+  void let_go(const Endpoint& endpoint, Protocol protocol, Ruling why) {
+    kept_.left.push_back({endpoint.address, endpoint.port, protocol, why});
+  }
+
   void because(HoldCause cause) { kept_.cause = std::move(cause); }
 
   Kept take(ServicePtr service) {
@@ -119,7 +123,11 @@ Kept keep_endpoints(const Matter& matter, const ServicePtr& said, const Service&
     if (!old) continue;
     for (const Endpoint& endpoint : old->endpoints) {
       const Endpoint* const listed = find_endpoint(&pool, endpoint);
-      if (decide_endpoint(matter, {endpoint, *old, &pool, listed}) != Ruling::stays) continue;
+      const Ruling ruling = decide_endpoint(matter, {endpoint, *old, &pool, listed});
+      if (ruling != Ruling::stays) {
+        if (!listed) keeper.let_go(endpoint, pool.protocol, ruling);
+        continue;
+      }
       if (!kept) kept = std::make_shared<Service>(*said);
       keeper.keep(kept->pools[index], endpoint, listed);
     }
@@ -139,8 +147,11 @@ Kept keep_service(const Matter& matter, const Service& before, TimePoint now) {
     const Pool& old = before.pools[index];
     kept->pools[index].endpoints.clear();
     for (const Endpoint& endpoint : old.endpoints) {
-      if (decide_endpoint(matter, {endpoint, old}) == Ruling::stays)
+      const Ruling ruling = decide_endpoint(matter, {endpoint, old});
+      if (ruling == Ruling::stays)
         keeper.keep(kept->pools[index], endpoint, nullptr);
+      else
+        keeper.let_go(endpoint, old.protocol, ruling);
     }
   }
   return keeper.take(std::move(kept));

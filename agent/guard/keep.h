@@ -13,6 +13,7 @@ struct Kept {
   std::vector<HeldFacts> held;  // sorted by address, port, protocol; unique
   HoldCause cause;              // unknown: nothing is held, or its cause is as it was
   std::size_t fresh = 0;        // endpoints of pools that were not held before
+  std::vector<Departure> left = {};  // of whom it was decided one by one
 };
 
 // Of a service that is said: what was admitted `before` and may not leave stays beside what is

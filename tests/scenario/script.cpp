@@ -122,6 +122,7 @@ class Runner {
     if (what == "services:") return compare("services", world().services());
     if (what == "holds:") return compare("holds", world().holds());
     if (what == "probed:") return compare("probed", world().probed());
+    if (what == "left:") return compare("left", world().left());
     if (what == "ops:") return compare("ops", std::exchange(world().maps->operations, {}));
     if (what == "ready:") {
       auto pending = world().pipeline->serving().pending();

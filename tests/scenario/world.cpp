@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/scenario/world.h"
 
+#include <fmt/format.h>
+
 #include "agent/plan/inspect.h"
 
 namespace holdfast::scenario {
@@ -127,6 +129,15 @@ std::vector<std::string> World::holds() const {
     }
   }
   return lines;
+}
+
+std::vector<std::string> World::left() const {
+  std::vector<std::string> rows;
+  for (const Ruling why : kDepartureRulings) {
+    if (const auto count = pipeline->left().of(why); count > 0)
+      rows.push_back(fmt::format("{} {}", to_string(why), count));
+  }
+  return rows;
 }
 
 std::vector<std::string> World::probed() const {

@@ -36,6 +36,7 @@ class World {
   std::vector<std::string> services() const;  // "song 10.96.0.1:80 -> 10.1.0.1 10.1.0.2"
   std::vector<std::string> holds() const;     // "song 10.1.0.1 10.1.0.2"
   std::vector<std::string> probed() const;
+  std::vector<std::string> left() const;  // in this life, by why: "explained 2"
 
   ModelTimers timers;
   std::unique_ptr<Pipeline> pipeline;

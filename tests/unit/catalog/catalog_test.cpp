@@ -221,5 +221,39 @@ TEST(NodePorts, AreFrontendsAtTheAddressesOfThisNode) {
   EXPECT_THAT(catalog.conflicts(), testing::IsEmpty()) << "the address is this node's no more";
 }
 
+// "10.1.0.1 taken_over", of the one change there is.
+std::vector<std::string> left(const Generation& generation) {
+  std::vector<std::string> result;
+  for (const Departure& one : generation.changes.at(0).left)
+    result.push_back(one.address.to_string() + " " + std::string(to_string(one.why)));
+  return result;
+}
+
+TEST(Catalog, SaysWhoLeftAndWhy) {
+  Catalog catalog = three();
+  EXPECT_THAT(left(catalog.apply("disaster", says(song("10.1.0.1")))), IsEmpty());
+  EXPECT_THAT(left(catalog.apply("kube", says(song("10.1.0.2")))),
+              ElementsAre("10.1.0.1 taken_over"));
+  auto next = says(song("10.1.0.3"));
+  const Endpoint second = song("10.1.0.2")->pools.at(0).endpoints.at(0);
+  next[0].left = {{second.address, second.port, Protocol::tcp, Ruling::named}};
+  EXPECT_THAT(left(catalog.apply("kube", next)), ElementsAre("10.1.0.2 named"));
+  // The fallback's word counts again, and has the first one only.
+  EXPECT_THAT(left(catalog.apply("kube", loses("song", false))),
+              ElementsAre("10.1.0.3 taken_over"));
+  EXPECT_THAT(left(catalog.apply("disaster", loses("song", false))),
+              ElementsAre("10.1.0.1 source_gone"));
+}
+
+// What another source's guard let go was not served: nobody left.
+TEST(Catalog, NobodyLeavesWhoWasNotServed) {
+  Catalog catalog = three();
+  catalog.apply("kube", says(song("10.1.0.1")));
+  auto masked = says(song("10.1.0.3"));
+  const Endpoint served = song("10.1.0.1")->pools.at(0).endpoints.at(0);
+  masked[0].left = {{served.address, served.port, Protocol::tcp, Ruling::named}};
+  EXPECT_THAT(catalog.apply("disaster", masked).changes, IsEmpty());
+}
+
 }  // namespace
 }  // namespace holdfast
