@@ -93,10 +93,15 @@ void Pipeline::stop() {
   intake_.stop();
 }
 
+// A turn of the loop to make the maps, and one to fill them.
 void Pipeline::after_first_words() {
   if (serving_.is_open() || stopped_) return;
+  if (!serving_.is_made()) {
+    if (auto made = serving_.make(needed()); !made) return surroundings_.failed(made.error());
+    return first_words_timer_->after(0s, [this] { after_first_words(); });
+  }
   first_words_timer_->cancel();
-  if (auto opened = serving_.open(needed()); !opened) return surroundings_.failed(opened.error());
+  if (auto adopted = serving_.adopt(); !adopted) return surroundings_.failed(adopted.error());
   serving_.release_found();
   serving_.follow({intake_.catalog().number(), intake_.catalog().all()});
   serving_.attach();

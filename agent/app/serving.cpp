@@ -44,6 +44,11 @@ Serving::Serving(Timers& timers, Room configured, Surroundings surroundings)
       unfit_timer_(timers.timer()) {}
 
 Result<> Serving::open(const Room& needed) {
+  if (auto made = make(needed); !made) return made;
+  return adopt();
+}
+
+Result<> Serving::make(const Room& needed) {
   const Capacity room = capacity_for(
       wanted(configured_.services, kDefaultServices, needed.services, HF_MAX_SERVICES),
       wanted(configured_.endpoints, kDefaultEndpoints, needed.endpoints, HF_MAX_ENDPOINTS));
@@ -61,6 +66,10 @@ Result<> Serving::open(const Room& needed) {
                     "their endpoint as the peer",
                     why, opened_.maps->set()));
   }
+  return {};
+}
+
+Result<> Serving::adopt() {
   reconciler_.emplace(*opened_.maps, surroundings_.everything, surroundings_.vantage);
   reconciler_->on_switch([this] { times_.switched(); });
   if (auto adopted = reconciler_->start(); !adopted) return adopted;

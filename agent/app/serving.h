@@ -55,6 +55,11 @@ class Serving {
   // Opens or makes the maps, with twice the room that is `needed`, and takes over their ids. An
   // error leaves the kernel as it was.
   Result<> open(const Room& needed);
+  // The same in two steps, each of which may take a turn of the loop to itself: makes the maps and
+  // loads the programs; takes over the ids. It is open after both.
+  Result<> make(const Room& needed);
+  bool is_made() const { return opened_.maps != nullptr; }
+  Result<> adopt();
   bool is_open() const { return reconciler_.has_value(); }
   const Image& found() const { return reconciler_->found(); }  // by open(), until release_found()
   void release_found() { reconciler_->release_found(); }

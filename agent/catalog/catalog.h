@@ -23,8 +23,8 @@ struct SourceRank {  // in order of precedence, best first; fallbacks stand last
 // The desired state of one service after the merge: frontends lost to another service are left out.
 struct CatalogChange {
   ServiceKey key;
-  ServicePtr now;      // nullptr: gone
-  std::string source;  // the one that won
+  ServicePtr now;                    // nullptr: gone
+  std::string source;                // the one that won
   std::vector<Departure> left = {};  // of the endpoints that the generation before had; sorted
 };
 

@@ -19,9 +19,9 @@ std::size_t count(const ServicePtr& service) {
 }
 
 struct Judgement {
-  Kept kept;              // service: what is admitted
-  bool absent = false;    // the whole service is held
-  bool inferred = false;  // gone by absences alone: nothing explains it
+  Kept kept;                       // service: what is admitted
+  bool absent = false;             // the whole service is held
+  bool inferred = false;           // gone by absences alone: nothing explains it
   Ruling why = Ruling::port_gone;  // whatever left without a decision of its own
 };
 
@@ -32,14 +32,16 @@ bool believes_all(const Matter& matter, GuardMode mode) {
 // The service is not said any more.
 Judgement judge_absent(const Matter& matter, const Service& before, TimePoint now) {
   const Ruling ruling = decide_service(matter, before);
-  if (ruling != Ruling::stays)
-    return {{}, false, ruling == Ruling::absent_repeatedly, ruling};
+  if (ruling != Ruling::stays) return {{}, false, ruling == Ruling::absent_repeatedly, ruling};
   const Vantage& vantage = matter.state.vantage;
   Kept kept = keep_service(matter, before, now);
   // A hold resolved dead: the absent service goes with its last endpoint, and with all that is of
   // no use to anybody here.
   if (!has_usable(*kept.service, vantage) && has_usable(before, vantage))
-    return {{nullptr, {}, {}, kept.fresh, std::move(kept.left)}, false, false, Ruling::refused_for_long};
+    return {{nullptr, {}, {}, kept.fresh, std::move(kept.left)},
+            false,
+            false,
+            Ruling::refused_for_long};
   return {std::move(kept), true};
 }
 

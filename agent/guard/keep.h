@@ -10,9 +10,9 @@ namespace holdfast {
 
 struct Kept {
   ServicePtr service;
-  std::vector<HeldFacts> held;  // sorted by address, port, protocol; unique
-  HoldCause cause;              // unknown: nothing is held, or its cause is as it was
-  std::size_t fresh = 0;        // endpoints of pools that were not held before
+  std::vector<HeldFacts> held;       // sorted by address, port, protocol; unique
+  HoldCause cause;                   // unknown: nothing is held, or its cause is as it was
+  std::size_t fresh = 0;             // endpoints of pools that were not held before
   std::vector<Departure> left = {};  // of whom it was decided one by one
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The endpoints that left a service: what a follower of generations ends, counts or remembers. Pure.
+// The endpoints that left a service: what a follower of generations ends, counts or remembers.
+// Pure.
 #pragma once
 
 #include <cstdint>

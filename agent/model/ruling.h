@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why something leaves that was served: one of a few reasons to count and to decide by. The sections
-// are design.md's.
+// Why something leaves that was served: one of a few reasons to count and to decide by. The
+// sections are design.md's.
 #pragma once
 
 #include <array>
