@@ -37,7 +37,7 @@ Result<> KernelDataplane::State::first_set(const Capacity& capacity) {
 }
 
 Result<> KernelDataplane::State::open_set(const Capacity& capacity) {
-  if (auto settled = settle_sets(pins, steps); !settled) return settled;
+  if (auto finished = finish_switch(pins, steps); !finished) return finished;
   const std::uint32_t number = pins.current_set();
   took_over = number != 0;
   if (!took_over && !links_attached(pins)) return first_set(capacity);

@@ -61,6 +61,6 @@ Result<> add_evidence(const Maps& from, const Maps& to);
 Result<> retire_set(const Pins& pins, std::uint32_t number, const Steps& steps);  // unpins it
 Result<> remove_directory(const std::string& directory, const Steps& steps);      // and its pins
 // Ends what an earlier process began; then at most one set is there.
-Result<> settle_sets(const Pins& pins, const Steps& steps);
+Result<> finish_switch(const Pins& pins, const Steps& steps);
 
 }  // namespace holdfast::kernel

@@ -196,7 +196,7 @@ Result<> switch_sets(const Pins& pins, std::uint32_t from, std::uint32_t to,
 
 // A whole set above `current` is as good as the one below it, in content, since no update comes
 // between; and some links may run its programs already. So the way is forward.
-Result<> settle_sets(const Pins& pins, const Steps& steps) {
+Result<> finish_switch(const Pins& pins, const Steps& steps) {
   if (auto removed = remove_building(pins); !removed) return removed;
   const std::vector<std::uint32_t> sets = pins.sets();
   if (sets.empty()) return {};

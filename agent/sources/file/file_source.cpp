@@ -21,9 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr auto kSettle = 25ms;  // an editor's or kubelet's several steps come as one change
-constexpr auto kRescan = 30s;   // for what inotify does not tell: bind mounts, network file systems
-constexpr auto kMemory = 2s;    // between two looks whether what did not fit into memory fits now
+constexpr auto kTogether = 25ms;  // an editor's or kubelet's several steps come as one change
+constexpr auto kRescan = 30s;  // for what inotify does not tell: bind mounts, network file systems
+constexpr auto kMemory = 2s;   // between two looks whether what did not fit into memory fits now
 constexpr std::size_t kLongest = std::size_t{256} << 20;
 
 bool is_catalog(const fs::path& path) {
@@ -79,7 +79,7 @@ FileSource::FileSource(boost::asio::io_context& loop, std::string name, FileSour
       gate_(std::move(gate)),
       files_(std::move(name), gate_),
       events_(loop),
-      settle_timer_(loop),
+      soon_timer_(loop),
       rescan_timer_(loop),
       memory_timer_(loop) {
   // "catalog.d/" has itself for a parent.
@@ -110,20 +110,20 @@ void FileSource::start(Sink sink) {
     wait_for_event();
   }
   rescan_later();
-  settle_timer_.expires_after(0ms);
-  settle_timer_.async_wait(while_running([this] { read_all(); }));
+  soon_timer_.expires_after(0ms);
+  soon_timer_.async_wait(while_running([this] { read_all(); }));
 }
 
 void FileSource::stop() {
   running_.reset();
   boost::system::error_code ignored;
   if (events_.is_open()) events_.close(ignored);
-  settle_timer_.cancel();
+  soon_timer_.cancel();
   rescan_timer_.cancel();
   memory_timer_.cancel();
   watched_.clear();
   being_written_.clear();
-  settling_ = again_ = whatever_ = false;
+  read_due_ = again_ = whatever_ = false;
   undecided_.reset();
   if (!worker_.joinable()) return;
   worker_.request_stop();
@@ -140,7 +140,7 @@ void FileSource::heard(const Feedback& feedback) {
   if (worker_.joinable())
     undecided_ = feedback.undecided;
   else if (files_.forget_vanished(feedback.undecided))
-    settle();
+    read_soon();
 }
 
 // Watches the directory, never the file: a replaced file has a new inode. And what is above it, for
@@ -175,7 +175,7 @@ void FileSource::watch() {
 void FileSource::wait_for_event() {
   events_.async_wait(boost::asio::posix::stream_descriptor::wait_read, while_running([this] {
                        take_events();
-                       settle();
+                       read_soon();
                        wait_for_event();
                      }));
 }
@@ -214,12 +214,12 @@ FileSource::Seen FileSource::take_events() {
 }
 
 // One timer for a burst, not set anew by each event: constant change is followed all the same.
-void FileSource::settle() {
-  if (settling_) return;
-  settling_ = true;
-  settle_timer_.expires_after(kSettle);
-  settle_timer_.async_wait(while_running([this] {
-    settling_ = false;
+void FileSource::read_soon() {
+  if (read_due_) return;
+  read_due_ = true;
+  soon_timer_.expires_after(kTogether);
+  soon_timer_.async_wait(while_running([this] {
+    read_due_ = false;
     if (being_written_.empty()) read_all();  // else its close is an event that comes here again
   }));
 }
@@ -280,7 +280,7 @@ void FileSource::read_all(bool whatever) {
       },
       [this, whatever](Contents contents) {
         const Seen meanwhile = take_events();
-        if (meanwhile.any) settle();
+        if (meanwhile.any) read_soon();
         if (meanwhile.write && !whatever) return idle();  // what was read may be half of it
         understand(std::move(contents));
       });
@@ -339,7 +339,7 @@ void FileSource::idle() {
   if (undecided_ && files_.forget_vanished(*std::exchange(undecided_, std::nullopt))) again_ = true;
   if (!std::exchange(again_, false)) return;
   if (std::exchange(whatever_, false)) return read_all(true);
-  settle();
+  read_soon();
 }
 
 std::unique_ptr<Source> FileSourceConfig::make(const std::string& name,

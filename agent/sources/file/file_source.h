@@ -57,7 +57,7 @@ class FileSource : public Source {
   };
   Seen take_events();
   bool is_ours(const std::filesystem::path& path) const;
-  void settle();
+  void read_soon();
   void rescan_later();
   void wait_for_memory();
 
@@ -68,10 +68,10 @@ class FileSource : public Source {
   FileSet files_;
   Sink sink_;
   boost::asio::posix::stream_descriptor events_;
-  boost::asio::steady_timer settle_timer_, rescan_timer_, memory_timer_;
+  boost::asio::steady_timer soon_timer_, rescan_timer_, memory_timer_;
   std::map<int, std::filesystem::path> watched_;  // by watch descriptor
   std::set<std::filesystem::path> being_written_;
-  bool settling_ = false;
+  bool read_due_ = false;
   bool again_ = false, whatever_ = false;           // read once more after this reading; so
   std::optional<std::set<std::string>> undecided_;  // told while the thread had the FileSet
   std::shared_ptr<bool> running_;  // handlers hold it weakly: none acts after stop() or the end

@@ -112,7 +112,7 @@ asio::awaitable<Attempt<bool>> Comparer::compare_kind(Kind kind) {
     hooks_.confirmed(kind);
     co_return true;
   }
-  co_await pause(settings_.settle);
+  co_await pause(settings_.on_its_way);
   if (stopped_) co_return false;
   found = store_.compare(kind, listing->refs, listing->version);
   const std::size_t differ = found.changed.size() + found.absent.size();

@@ -21,8 +21,8 @@ namespace holdfast::kubernetes {
 struct ComparerSettings {
   std::chrono::milliseconds interval{600'000};  // with nothing held
   std::chrono::milliseconds soon_least{1'000}, soon_most{5'000};
-  // A difference may be an event on its way; it is looked at again after this.
-  std::chrono::milliseconds settle{1'000};
+  // A difference may be an event on its way: it is looked at again after this.
+  std::chrono::milliseconds on_its_way{1'000};
 };
 
 struct ComparerStatus {

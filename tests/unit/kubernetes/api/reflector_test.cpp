@@ -65,7 +65,7 @@ class ReflectorTest : public testing::Test {
         loop_.get_executor(), Kind::service, settings, *access_, store_, [](int) {}, flush,
         [this] { comparer_->soon(); }, [](TimePoint) {});
     ComparerSettings compare;
-    compare.soon_least = compare.soon_most = compare.settle = 20ms;
+    compare.soon_least = compare.soon_most = compare.on_its_way = 20ms;
     Comparer::Hooks hooks;
     hooks.flush = flush;
     hooks.relist = [this](Kind, std::string reason) { reflector_->relist(std::move(reason)); };
