@@ -9,10 +9,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kGroup = 4;         // controls asked at once
-constexpr std::size_t kOfOneNode = 2;     // of these
-constexpr std::size_t kMostSaid = 256;    // remembered
-constexpr std::size_t kMostFallen = 256;  // remembered
+constexpr std::size_t kGroup = 4;              // controls asked at once
+constexpr std::size_t kControlsOfOneNode = 2;  // of these
+constexpr std::size_t kMostSaid = 256;         // remembered
+constexpr std::size_t kMostFallen = 256;       // remembered
 constexpr std::size_t kFallen = 2;  // so many endpoints, and no answer: it is not they, it is we
 constexpr auto kAgain = 250ms;      // after the end of a round, while nothing answers
 
@@ -70,7 +70,7 @@ std::vector<ProbeTarget> ControlGroup::choose(const Family& family,
   }
   std::sort(order.begin(), order.end());
   std::vector<ProbeTarget> chosen;
-  for (const std::size_t of_one_node : {std::size_t{1}, kOfOneNode}) {
+  for (const std::size_t of_one_node : {std::size_t{1}, kControlsOfOneNode}) {
     for (const auto& [rank, one] : order) {
       if (chosen.size() >= kGroup) break;
       std::size_t same = 0;

@@ -10,9 +10,9 @@
 namespace holdfast {
 namespace {
 
-constexpr std::size_t kSampled = 512;  // looked at: a system call each
-constexpr std::size_t kFew = 16;       // of one family
-constexpr std::size_t kOfOneNode = 2;  // of these
+constexpr std::size_t kSampled = 512;         // looked at: a system call each
+constexpr std::size_t kFew = 16;              // of one family
+constexpr std::size_t kOutsideOfOneNode = 2;  // of these
 
 bool fits(const Pool& pool, const Endpoint& one, const std::string& own_node) {
   // What is on other nodes of a local pool is nobody's here.
@@ -86,7 +86,7 @@ std::vector<ProbeTarget> outside(const std::vector<ServicePtr>& services,
     const bool v4 = one.address.is_v4();
     if (taken[v4] >= kFew || !known.emplace(key_of(one), true).second) continue;
     const std::string& node = one.node.get();
-    if (!node.empty() && of_node[{v4, node}]++ >= kOfOneNode) continue;
+    if (!node.empty() && of_node[{v4, node}]++ >= kOutsideOfOneNode) continue;
     ++taken[v4];
     result.push_back(one);
   }

@@ -16,7 +16,7 @@ add_dependencies(kernel_sets sets_agent holdfast)
 
 file(GLOB dataplane_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/agent/dataplane/*.cpp
      ${CMAKE_SOURCE_DIR}/agent/dataplane/kernel/*.cpp)
-foreach(layout frontends pools slots endpoints stats names socket counters all second second_other)
+foreach(layout lookup records socket counters all second second_other)
   set(headers ${CMAKE_BINARY_DIR}/layouts/${layout})
   execute_process(COMMAND ${Python3_EXECUTABLE} ${sets_dir}/make_layout.py ${layout} ${abi_dir}
                           ${headers}/holdfast/abi

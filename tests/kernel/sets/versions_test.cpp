@@ -69,7 +69,7 @@ TEST_F(Versions, TheSetBeforeHasFewerPrograms) {
   ASSERT_EQ(::unlink(path("links/hf_getpeername4").c_str()), 0);
   ASSERT_EQ(::unlink(path("current/hf_getpeername4").c_str()), 0);
   ASSERT_GT(old.broken(), 0u) << "without it the endpoint shows as the peer";
-  const Ran other = bench.agent({}, "sets_agent_pools");
+  const Ran other = bench.agent({}, "sets_agent_lookup");
   ASSERT_TRUE(other.good()) << other.output;
   EXPECT_EQ(bench.set(), 2u);
   EXPECT_EQ(old.broken(), 0u);

@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMostFetched = 200;
-constexpr std::size_t kLongestPage = std::size_t{64} << 20;
+constexpr std::size_t kLongestCompared = std::size_t{64} << 20;
 constexpr unsigned kPage = 500;
 
 }  // namespace
@@ -136,7 +136,7 @@ asio::awaitable<Attempt<Comparer::Listing>> Comparer::list(Kind kind) {
   std::string next;
   do {
     auto body = co_await access_.get_all(stream_, list_target(kind, "", kPage, next, ""),
-                                         kMetadataList, kLongestPage);
+                                         kMetadataList, kLongestCompared);
     if (!body) co_return NoLuck(std::move(body.error()));
     const auto page = parse_page(*body);
     if (!page) co_return NoLuck(ended(Ending::broken, page.error().what));
@@ -148,7 +148,7 @@ asio::awaitable<Attempt<Comparer::Listing>> Comparer::list(Kind kind) {
 }
 
 asio::awaitable<Attempt<>> Comparer::fetch(Kind kind, const ServiceKey& name, const Version& list) {
-  auto body = co_await access_.get_all(stream_, object_target(kind, name), kJson, kLongestPage);
+  auto body = co_await access_.get_all(stream_, object_target(kind, name), kJson, kLongestCompared);
   if (!body) {
     if (body.error().status.code == 404) co_return Attempt<>();  // gone meanwhile
     co_return NoLuck(std::move(body.error()));

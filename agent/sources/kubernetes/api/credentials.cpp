@@ -12,7 +12,7 @@ namespace holdfast::kubernetes {
 namespace {
 
 constexpr auto kReadAgain = std::chrono::seconds(60);
-constexpr std::size_t kLongestFile = 1 << 20;  // bytes; a bundle of authorities has about 200 KiB
+constexpr std::size_t kLongestBundle = 1 << 20;  // bytes; a bundle of authorities has about 200 KiB
 
 std::string variable(const std::map<std::string, std::string>& environment,
                      const std::string& name) {
@@ -40,7 +40,7 @@ Result<Credentials> load_in_cluster(const CredentialsOrigin& origin) {
   const auto token = read_token(origin.directory + "/token");
   if (!token) return Failure(token.error());
   const std::string authorities = origin.directory + "/ca.crt";
-  const auto pem = read_file(authorities, kLongestFile);
+  const auto pem = read_file(authorities, kLongestBundle);
   if (!pem) return Failure(pem.error());
   Credentials credentials{{*server}, {}, *token};
   credentials.tls.ca_pem = *pem;
