@@ -94,6 +94,21 @@ Result<> KernelDataplane::State::grow_beside(const Capacity& room, const Image& 
   return remove_directory(before, steps);
 }
 
+// Nothing of it is served, nor written: there is nothing to read, to carry over or to compare. The
+// sockets' states are shared: our own have theirs.
+Result<> KernelDataplane::State::replace_blank(const Capacity& room) {
+  const std::uint32_t before = set->number;
+  auto next = build_set(pins, before + 1, room, {&set->maps, nullptr}, steps);
+  if (!next) {
+    (void)remove_building(pins);
+    return tl::unexpected(next.error());
+  }
+  if (auto whole = complete_set(pins, **next, steps); !whole) return whole;
+  set = std::move(*next);
+  if (auto moved = switch_sets(pins, 0, set->number, programs(), steps); !moved) return moved;
+  return retire_set(pins, before, steps);
+}
+
 // After an error some links run the new programs, the new set is whole, and the next start ends the
 // switch.
 Result<> KernelDataplane::State::replace_unreadable() {
@@ -190,6 +205,7 @@ void KernelDataplane::State::load_last_programs() {
 // same.
 Result<> KernelDataplane::grow(const Capacity& room) {
   State& state = *state_;
+  if (state.blank && !state.unreadable) return state.replace_blank(room);
   auto image = read_image(state.set->maps);
   if (!image) return tl::unexpected(image.error());
   if (state.unreadable) return state.grow_beside(room, *image);

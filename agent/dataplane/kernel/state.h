@@ -41,6 +41,7 @@ struct KernelDataplane::State {
   Result<> convert_set(std::uint32_t number, const Maps& maps);
   Result<> begin_beside(std::uint32_t number, const Capacity& capacity, const Error& why);
   Result<> grow_beside(const Capacity& room, const Image& image);
+  Result<> replace_blank(const Capacity& room);
   Result<> replace_unreadable();
   Result<> move_to(std::uint32_t from, LiveSetPtr next, const Maps& old, const ProgramFd& back);
   Result<> go_back(LiveSet& next, const Maps& old, const ProgramFd& back);

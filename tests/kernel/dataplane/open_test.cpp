@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "holdfast/abi/pins.h"
+#include "holdfast/abi/socket.h"
 #include "tests/kernel/dataplane/host.h"
 
 namespace holdfast::kernel_test {
@@ -29,6 +30,35 @@ TEST_F(KernelHost, PinsEveryMapAndLinkOfTheLayout) {
 #undef SET
 #undef LINK
   EXPECT_EQ(fs::read_symlink(root_ + "/current").string().substr(0, 4), "set_");
+}
+
+// A first start that finds more than it made room for.
+TEST_F(KernelHost, ASetWithNothingInItGivesWayToALargerOne) {
+  auto opened = KernelDataplane::open(options());
+  ASSERT_TRUE(opened) << opened.error().what;
+  dataplane_ = std::move(*opened);
+  const Fd own = tcp_socket(AF_INET);
+  ASSERT_TRUE(dataplane_->bypass(own.get()));
+  Capacity more = dataplane_->capacity();
+  more.endpoints *= 8;
+  std::vector<std::string> steps;
+  trial_.before_step = [&](const std::string& step) { steps.push_back(step); };
+  const auto grown = dataplane_->grow(more);
+  trial_.before_step = nullptr;
+  ASSERT_TRUE(grown) << grown.error().what;
+  EXPECT_EQ(dataplane_->set(), 2u);
+  EXPECT_GE(dataplane_->capacity().endpoints, more.endpoints);
+  EXPECT_THAT(steps, testing::Not(testing::Contains("fill"))) << "there is nothing to fill it with";
+  for (const std::string& path : tree(root_)) EXPECT_THAT(path, testing::Not(HasSubstr("_1")));
+  hf_socket state{};
+  const int fd = own.get();
+  ASSERT_EQ(::bpf_map_lookup_elem(pinned(root_ + "/shared/sockets").get(), &fd, &state), 0);
+  EXPECT_EQ(state.flags, HF_SOCKET_BYPASS);
+  die();
+  serve("127.0.0.2");
+  live();
+  ASSERT_TRUE(say({song({"127.0.0.2"})}));
+  EXPECT_EQ(reached("10.96.0.1"), "127.0.0.2");
 }
 
 TEST_F(KernelHost, OpeningAttachesNothing) {
