@@ -10,8 +10,31 @@
 
 #include "agent/base/fd.h"
 #include "agent/dataplane/kernel/programs.h"
+#include "holdfast/abi/live.h"
+#include "holdfast/abi/socket.h"
+// clang-format off: the skeleton needs the types
+#include "live.skel.h"
+// clang-format on
 
 namespace holdfast::kernel {
+
+namespace {
+
+Result<> try_one() {
+  const std::unique_ptr<hf_live_bpf, decltype(&hf_live_bpf__destroy)> one(
+      hf_live_bpf__open_and_load(), hf_live_bpf__destroy);
+  if (one || errno != EPERM) return {};
+  return fail(Errc::denied,
+              "this kernel refuses programs that walk the states of sockets "
+              "(iter/bpf_sk_storage_map: EPERM)");
+}
+
+}  // namespace
+
+const Result<>& may_iterate() {
+  static const Result<> answer = try_one();
+  return answer;
+}
 
 Result<> run_for_sockets(const bpf_program* program, int map, const std::string& name) {
   bpf_iter_link_info info{};

@@ -10,6 +10,11 @@ struct bpf_program;
 
 namespace holdfast::kernel {
 
+// Whether the kernel lets programs walk the states of sockets; asked once. denied: it refuses the
+// kind, as hardened kernels do with iterators that are handed the values of a map, whoever asks.
+// What else may go wrong is told by whoever runs one.
+const Result<>& may_iterate();
+
 // The program runs in one read for up to a million states, and writes nothing to the reader. What
 // has a state during all of it is visited; what comes or goes meanwhile may be. `name`: what the
 // program is, for errors.

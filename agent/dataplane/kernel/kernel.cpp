@@ -179,7 +179,7 @@ Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next, co
   auto moved = switch_sets(pins, from, next->number, fd, steps);
   if (moved || pins.current_set() == next->number) {
     set = std::move(next);
-    if (moved && set->programs->moving()) load_last_programs();
+    if (moved && set->programs->moving()) end_move();
     return moved;
   }
   if (auto undone = go_back(*next, old, back); !undone) {
@@ -187,6 +187,18 @@ Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next, co
                   undone.error());
   }
   return moved;
+}
+
+void KernelDataplane::State::end_move() {
+  if (const auto may = steps.may_iterate(); !may) {
+    warnings.push_back(
+        "connections made before this upgrade are known until the next start or "
+        "growth; then they show their endpoint as the peer, and their closes are not "
+        "counted: " +
+        may.error().what);
+    return;
+  }
+  load_last_programs();
 }
 
 // All sockets have moved: programs that know one map of them only. Where they cannot be loaded, the

@@ -18,6 +18,7 @@ namespace holdfast::kernel {
 
 Result<std::vector<std::uint32_t>> count_live(const Maps& maps,
                                               const std::vector<EndpointHandle>& endpoints) {
+  if (const auto& may = may_iterate(); !may) return tl::unexpected(may.error());
   const std::unique_ptr<hf_live_bpf, decltype(&hf_live_bpf__destroy)> counter(
       hf_live_bpf__open_and_load(), hf_live_bpf__destroy);
   if (!counter) return load_failure(errno, "load the counter of sockets");

@@ -45,6 +45,7 @@ struct KernelDataplane::State {
   Result<> replace_unreadable();
   Result<> move_to(std::uint32_t from, LiveSetPtr next, const Maps& old, const ProgramFd& back);
   Result<> go_back(LiveSet& next, const Maps& old, const ProgramFd& back);
+  void end_move();
   void load_last_programs();
   ProgramFd programs() const {
     return [this](const std::string& name) { return set->programs->fd(name); };

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "agent/base/result.h"
+#include "agent/dataplane/kernel/iterate.h"
 #include "agent/dataplane/kernel/trial.h"
 
 namespace holdfast::kernel {
@@ -19,6 +21,10 @@ class Steps {
   bool connects_first() const { return trial_ && trial_->connects_first; }
   bool no_cut() const { return trial_ && trial_->no_cut; }
   bool no_netns_cookie() const { return trial_ && trial_->no_netns_cookie; }
+  Result<> may_iterate() const {
+    if (trial_ && trial_->no_iterator) return fail(Errc::denied, "left out by a test");
+    return kernel::may_iterate();
+  }
 
  private:
   const KernelTrial* trial_ = nullptr;

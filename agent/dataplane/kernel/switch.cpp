@@ -57,13 +57,14 @@ bool has_own(const Pins& pins, std::uint32_t set, const std::string& name) {
 }
 
 // The storages of which `to` has its own still: its programs read the state of a socket in either
-// map. Not readable any more: one of its maps is shared already, before which all had moved.
+// map. Not readable any more: one of its maps is shared already, before which all had moved. Where
+// the kernel lets nobody copy them, these programs go on reading both.
 Result<> move_from(const Pins& pins, std::uint32_t from, std::uint32_t to, const Steps& steps) {
   std::vector<std::string> moving;
   for (const std::string& name : storages()) {
     if (has_own(pins, to, name)) moving.push_back(name);
   }
-  if (moving.empty()) return {};
+  if (moving.empty() || !steps.may_iterate()) return {};
   const auto before = open_pinned(pins, pins.set(from), false);
   if (!before && before.error().code == Errc::incompatible) return {};
   if (!before) return tl::unexpected(before.error());

@@ -14,6 +14,7 @@ struct KernelTrial {
   bool connects_first = false;                               // links switched in the reverse order
   bool no_cut = false;           // the stats of the old set are not carried over
   bool no_netns_cookie = false;  // the kernel does not tell it (before 5.14)
+  bool no_iterator = false;      // the kernel refuses programs that walk the sockets' states
 };
 
 }  // namespace holdfast

@@ -17,6 +17,7 @@
 
 #include "holdfast/abi/pins.h"
 #include "tests/kernel/dataplane/host.h"
+#include "tests/kernel/needs.h"
 
 namespace holdfast::kernel_test {
 namespace {
@@ -91,6 +92,7 @@ TEST_F(Watch, ADetachedLinkIsAttachedAgainBesideForeignPrograms) {
 // Sockets that close while no program runs at it: their ids drain until the sockets are counted,
 // and no longer; one that is connected still keeps its own.
 TEST_F(Watch, ClosesThatNobodySawKeepAnIdForTwoMinutesOnly) {
+  HF_NEEDS_ITERATORS();
   serve("127.0.0.3");
   live();
   ASSERT_TRUE(say({song({"127.0.0.2", "127.0.0.3"})}));
@@ -113,6 +115,7 @@ TEST_F(Watch, ClosesThatNobodySawKeepAnIdForTwoMinutesOnly) {
 }
 
 TEST_F(Watch, WhatIsConnectedIsCounted) {
+  HF_NEEDS_ITERATORS();
   go();
   Fd open = tcp_socket(AF_INET);
   ASSERT_EQ(dial(open, "10.96.0.1", 80), 0);

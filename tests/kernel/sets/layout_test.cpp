@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/kernel/needs.h"
 #include "tests/kernel/sets/agent/content.h"
 #include "tests/kernel/sets/serving.h"
 
@@ -11,6 +12,11 @@ namespace {
 
 class Layout : public ::testing::TestWithParam<const char*>, protected Serving {
  protected:
+  void SetUp() override {
+    const std::string layout = GetParam();
+    if (layout == "socket" || layout == "all") HF_NEEDS_ITERATORS();
+  }
+
   const std::string other = std::string("sets_agent_") + GetParam();
 };
 
@@ -49,7 +55,10 @@ INSTANTIATE_TEST_SUITE_P(Each, Layout,
                          testing::Values("lookup", "records", "socket", "counters", "all"),
                          [](const auto& test) { return std::string(test.param); });
 
-class SocketLayout : public ::testing::Test, protected Serving {};
+class SocketLayout : public ::testing::Test, protected Serving {
+ protected:
+  void SetUp() override { HF_NEEDS_ITERATORS(); }
+};
 
 TEST_F(SocketLayout, BeforeEveryStepOfTheMove) {
   first_set();
@@ -106,6 +115,47 @@ TEST_F(SocketLayout, ASocketConnectedAgainAfterTheMove) {
   EXPECT_EQ(bench.in_flight(), 1u);
   socket.reset();
   EXPECT_EQ(bench.in_flight(), 0u);
+}
+
+// A kernel on which nobody may copy the states: an upgrade, and no way to undo it that forgets
+// nothing. Programs that read both maps serve until the next one.
+class Unmoved : public ::testing::Test, protected Serving {};
+
+TEST_F(Unmoved, AnUpgradeGoesOnAndIsSaid) {
+  first_set();
+  LongConnections old(40);
+  ASSERT_EQ(old.size(), 40u);
+  Traffic traffic;
+  const Ran up = bench.agent({"--no-iterator"}, "sets_agent_socket");
+  ASSERT_TRUE(up.good()) << up.output;
+  EXPECT_NE(up.output.find("warning: connections made before this upgrade"), std::string::npos);
+  EXPECT_EQ(bench.disorder(), "");
+  traffic.wait_for(200);
+  EXPECT_EQ(old.broken(), 0u);
+  old.close_half();
+  const Counts counts = traffic.stop();
+  std::printf("figure: socket layout, nothing copied: %lu connects, %lu failed, %lu wrong peers\n",
+              counts.connects, counts.failed, counts.wrong_peer);
+  EXPECT_EQ(counts.failed, 0u);
+  EXPECT_EQ(counts.wrong_peer, 0u);
+  EXPECT_EQ(bench.in_flight(), old.size());
+}
+
+TEST_F(Unmoved, AnEndBeforeEachStepIsMended) {
+  first_set();
+  Traffic traffic;
+  const long steps = bench.agent({"--no-iterator"}, "sets_agent_socket").number("steps");
+  ASSERT_GT(steps, 30);
+  for (long step = 1; step <= steps; ++step) {
+    ASSERT_TRUE(bench.agent({"--no-iterator"}).good());
+    ASSERT_TRUE(
+        bench.agent({"--no-iterator", "--stop-at", std::to_string(step)}, "sets_agent_socket")
+            .killed());
+    const Ran next = bench.agent({"--no-iterator"}, step % 2 ? "sets_agent" : "sets_agent_socket");
+    ASSERT_TRUE(next.good()) << step << ": " << next.output;
+    EXPECT_EQ(bench.disorder(), "") << "after an end before step " << step;
+  }
+  EXPECT_EQ(traffic.stop().failed, 0u);
 }
 
 }  // namespace

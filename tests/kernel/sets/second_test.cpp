@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/kernel/needs.h"
 #include "tests/kernel/sets/serving.h"
 
 namespace holdfast::kernel_test {
@@ -22,6 +23,7 @@ constexpr const char* kOther = "sets_agent_second_other";
 class Second : public ::testing::Test, protected Serving {
  protected:
   void SetUp() override {
+    HF_NEEDS_ITERATORS();
     first_set();  // of the shipped build, which knows neither
     ASSERT_TRUE(bench.agent({}, kSecond).good());
   }

@@ -59,6 +59,7 @@ Arguments parse(int argc, char** argv) {
     if (flag == "--stop-at") result.stop_at = number();
     if (flag == "--stop-before") result.stop_before = argv[++one];
     if (flag == "--connects-first") result.trial.connects_first = true;
+    if (flag == "--no-iterator") result.trial.no_iterator = true;
     if (flag == "--no-cut") result.trial.no_cut = true;
     if (flag == "--pause") result.pause_ms = static_cast<int>(number());
   }
