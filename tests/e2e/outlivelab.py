@@ -182,7 +182,7 @@ class Outlived:
                 f"0 broken, {shown}, {held['echoes']} bytes there and back so far")
 
     def uncopied(self):
-        """The daemon has met a kernel that refuses the iterator to everybody (docs/coexistence.md), and has said so."""
+        """The daemon has met a kernel that refuses the iterator to everybody (docs/deploy.md), and has said so."""
         return "this kernel refuses programs that walk the states of sockets" in (self.host.directory / "holdfastd.log").read_text()
 
     def in_flight(self):
