@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <tuple>
 #include <utility>
+
+#include "agent/health/controls.h"
 
 namespace holdfast {
 namespace {
@@ -16,10 +17,6 @@ constexpr auto kRecently = 10min;
 std::uint32_t handshake_units(TimePoint::duration time) {
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
   return static_cast<std::uint32_t>(ns >> HF_HANDSHAKE_SHIFT);
-}
-
-auto key_of(const ProbeTarget& target) {
-  return std::tie(target.address, target.port, target.protocol);
 }
 
 bool fallen(const ProbeTarget& target) {
