@@ -2,6 +2,8 @@
 #include "agent/plan/diff.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "agent/plan/order.h"
 
@@ -114,22 +116,46 @@ void stray_ops(const Planner::State& state, Sections& sections) {
   for (const PoolRecord& pool : state.stray_pools) remove_pool(pool, sections);
 }
 
+std::uint32_t target_of(const Op& operation) {
+  const auto* insert = std::get_if<op::InsertFrontend>(&operation);
+  return hf_frontend_pool(insert ? insert->word : std::get<op::UpdateFrontend>(operation).word);
+}
+
+// Takes out of `section` the addresses that come to a pool of `emptied`.
+std::vector<Op> take_late(std::vector<Op>& section, const std::set<std::uint32_t>& emptied) {
+  std::vector<Op> late;
+  if (emptied.empty()) return late;
+  const auto from = std::stable_partition(section.begin(), section.end(), [&](const Op& one) {
+    return !emptied.contains(target_of(one));
+  });
+  late.assign(std::make_move_iterator(from), std::make_move_iterator(section.end()));
+  section.erase(from, section.end());
+  return late;
+}
+
 // Adding: what is named before what names it. Removing is the reverse, with a grace period before
 // each kind of thing that a running program may have reached through the kind before it.
+// An address that comes to a pool that empties never led to what it had, and comes after.
 Diff assemble(Sections& sections, const op::PutMeta& meta) {
   Diff diff;
+  std::set<std::uint32_t> emptied;
+  for (const Op& one : sections.emptied) emptied.insert(std::get<op::StorePool>(one).id);
+  std::vector<Op> late_inserts = take_late(sections.inserts, emptied);
+  std::vector<Op> late_updates = take_late(sections.updates, emptied);
   // Who still goes by an address's former pool has ended before that one empties: in this diff, or
   // in the next.
   const bool moved = !sections.updates.empty();
   const bool empties = moved && !sections.emptied.empty();
-  const bool unpublished = moved || !sections.deletes.empty() || !sections.released_slots.empty() ||
-                           !sections.released_pools.empty();
+  const bool unpublished = moved || !late_updates.empty() || !sections.deletes.empty() ||
+                           !sections.released_slots.empty() || !sections.released_pools.empty();
   diff.ops = std::move(sections.names);
   append(diff.ops, {{&sections.slots},
                     {&sections.pools},
                     {&sections.inserts},
                     {&sections.updates, empties},
                     {&sections.emptied},
+                    {&late_inserts},
+                    {&late_updates},
                     {&sections.deletes}});
   diff.switched = diff.ops.size();
   if (unpublished) diff.ops.emplace_back(op::Grace{});

@@ -33,6 +33,15 @@ TEST_F(PlannerTest, WhatDoesNotChangeCostsNothing) {
   EXPECT_EQ(kinds(*change({}, {"never-known"})), "meta");
 }
 
+TEST_F(PlannerTest, AnAddressComesToAPoolThatEmptiesWhenItHas) {
+  ASSERT_TRUE(change({build::service("song", {"10.96.0.1"}, {"10.1.0.1"}),
+                      build::service("image", {"10.96.0.2"}, {"10.1.0.2"})}));
+  const auto diff =
+      change({build::service("song", {"10.96.0.1", "10.96.0.2", "10.96.0.3"}, {})}, {"image"});
+  ASSERT_TRUE(diff);
+  EXPECT_THAT(kinds(*diff), testing::HasSubstr("pool insert update grace"));
+}
+
 TEST_F(PlannerTest, AnAddressMovesToAnotherServiceByOneUpdate) {
   const auto with = [](const char* name, bool address, const char* endpoint) {
     std::vector<std::string> frontends{name == std::string("song") ? "10.96.0.2" : "10.96.0.3"};
