@@ -60,7 +60,8 @@ Pipeline::Surroundings Daemon::surroundings() {
               [] {
                 notify({"READY=1", "STATUS=serving"});
               },
-          .failed = [this](const Error& error) { stop(error); }};
+          .failed = [this](const Error& error) { stop(error); },
+          .beside = std::launch::async};
 }
 
 Result<OpenedDataplane> Daemon::open_kernel(const Capacity& wanted, const Capacity& limit) const {

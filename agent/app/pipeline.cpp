@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr auto kMakingPoll = 2ms;
 constexpr auto kFirstWords = 2s;  // how long a first start waits before it sizes the maps
 
 }  // namespace
@@ -50,7 +51,8 @@ Serving::Surroundings Pipeline::serving_surroundings() {
           .attached = surroundings_.attached,
           .keep = [this] { keep(); },
           .failed = surroundings_.failed,
-          .vantage = settings_.vantage()};
+          .vantage = settings_.vantage(),
+          .beside = surroundings_.beside};
 }
 
 Result<> Pipeline::start(std::optional<Snapshot> snapshot, std::uint64_t number) {
@@ -93,14 +95,15 @@ void Pipeline::stop() {
   intake_.stop();
 }
 
-// A turn of the loop to make the maps, and one to fill them.
+// The maps are made beside the loop, and filled in its turns.
 void Pipeline::after_first_words() {
   if (serving_.is_open() || stopped_) return;
+  if (!serving_.making()) serving_.make(needed());
   if (!serving_.is_made()) {
-    if (auto made = serving_.make(needed()); !made) return surroundings_.failed(made.error());
-    return first_words_timer_->after(0s, [this] { after_first_words(); });
+    return first_words_timer_->after(kMakingPoll, [this] { after_first_words(); });
   }
   first_words_timer_->cancel();
+  if (auto made = serving_.take_made(); !made) return surroundings_.failed(made.error());
   if (auto adopted = serving_.adopt(); !adopted) return surroundings_.failed(adopted.error());
   serving_.release_found();
   serving_.follow({intake_.catalog().number(), intake_.catalog().all()});
@@ -109,8 +112,7 @@ void Pipeline::after_first_words() {
 
 void Pipeline::taken(const SourceUpdate& update, bool first) {
   serving_.taken(update);
-  // In a turn of its own: to make large maps takes as long as to fill the catalog.
-  if (!serving_.is_open() && intake_.all_spoke())
+  if (!serving_.is_open() && !serving_.making() && intake_.all_spoke())
     first_words_timer_->after(0s, [this] { after_first_words(); });
   serving_.attach();
   if (first) give_back_memory();

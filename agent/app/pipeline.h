@@ -32,10 +32,11 @@ class Pipeline {
   };
   struct Surroundings {
     std::function<Result<OpenedDataplane>(const Capacity& wanted, const Capacity& limit)> open;
-    std::function<bool()> maps_exist;          // of an earlier life
-    std::function<void(bool complete)> keep;   // worth a snapshot; of all there is to know
-    std::function<void()> attached;            // once
-    std::function<void(const Error&)> failed;  // for good
+    std::function<bool()> maps_exist;            // of an earlier life
+    std::function<void(bool complete)> keep;     // worth a snapshot; of all there is to know
+    std::function<void()> attached;              // once
+    std::function<void(const Error&)> failed;    // for good
+    std::launch beside = std::launch::deferred;  // see Serving
   };
 
   // The references outlive it.

@@ -44,18 +44,27 @@ Serving::Serving(Timers& timers, Room configured, Surroundings surroundings)
       unfit_timer_(timers.timer()) {}
 
 Result<> Serving::open(const Room& needed) {
-  if (auto made = make(needed); !made) return made;
+  make(needed);
+  if (auto made = take_made(); !made) return made;
   return adopt();
 }
 
-Result<> Serving::make(const Room& needed) {
+void Serving::make(const Room& needed) {
   const Capacity room = capacity_for(
       wanted(configured_.services, kDefaultServices, needed.services, HF_MAX_SERVICES),
       wanted(configured_.endpoints, kDefaultEndpoints, needed.endpoints, HF_MAX_ENDPOINTS));
   const Capacity limit =
       capacity_for(wanted(configured_.services, HF_MAX_SERVICES, 0, HF_MAX_SERVICES),
                    wanted(configured_.endpoints, HF_MAX_ENDPOINTS, 0, HF_MAX_ENDPOINTS));
-  auto opened = surroundings_.open(room, limit);
+  making_ = std::async(surroundings_.beside, surroundings_.open, room, limit);
+}
+
+bool Serving::is_made() const {
+  return making_.wait_for(0s) != std::future_status::timeout;
+}
+
+Result<> Serving::take_made() {
+  auto opened = making_.get();
   if (!opened) return tl::unexpected(opened.error());
   opened_ = std::move(*opened);
   for (const std::string& warning : opened_.hooks->warnings()) log::warn(warning);
@@ -70,7 +79,8 @@ Result<> Serving::make(const Room& needed) {
 }
 
 Result<> Serving::adopt() {
-  reconciler_.emplace(*opened_.maps, surroundings_.everything, surroundings_.vantage);
+  reconciler_.emplace(*opened_.maps, surroundings_.everything, surroundings_.vantage,
+                      Backlog::kMost, surroundings_.beside);
   reconciler_->on_switch([this] { times_.switched(); });
   if (auto adopted = reconciler_->start(); !adopted) return adopted;
   verify_later();
@@ -88,7 +98,7 @@ void Serving::follow(const Generation& generation) {
 void Serving::go_on(const Result<>& applied) {
   report_growth();
   if (reconciler_->unfinished()) {
-    step_timer_->after(0s, [this] {
+    step_timer_->after(reconciler_->growing() ? kBetweenSteps : 0ms, [this] {
       go_on(reconciler_->step());
       if (!reconciler_->unfinished()) attach();
     });
@@ -113,6 +123,13 @@ void Serving::report_applied(const Result<>& applied) {
   }
   log::error(fmt::format("generation {} not applied, the maps go on serving {}: {}",
                          now.desired_generation, now.applied_generation, applied.error().what));
+}
+
+// What there is room for again may make the maps grow.
+void Serving::went_on() {
+  if (reconciler_->unfinished()) return go_on({});
+  report_growth();
+  tidy();
 }
 
 void Serving::tidy() {
@@ -156,6 +173,7 @@ void Serving::retry_later() {
 void Serving::retry() {
   if (!reconciler_->pending() || reconciler_->unfinished()) return;
   const auto applied = reconciler_->retry();
+  if (reconciler_->unfinished()) return go_on(applied);
   report_growth();
   if (applied) {
     retry_delay_ = kFirstRetry;
@@ -235,8 +253,7 @@ void Serving::collect_later() {
   collect_timer_->after(reconciler_->collecting() ? kBetweenSteps : kCollectInterval, [this] {
     collecting_ = false;
     if (auto collected = reconciler_->collect(); !collected) log::error(collected.error().what);
-    report_growth();
-    tidy();
+    went_on();
   });
 }
 
@@ -252,6 +269,7 @@ void Serving::recount() {
         "{} closes of connections to endpoints that drain were not counted; no socket is connected "
         "to them any more, their ids are free",
         lost));
+  if (reconciler_->unfinished()) return go_on({});
   retry_later();
 }
 

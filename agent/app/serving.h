@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -46,6 +47,8 @@ class Serving {
     std::function<void()> keep;                              // worth a snapshot
     std::function<void(const Error&)> failed;                // for good
     Vantage vantage = {};                                    // whose clients are served
+    // Of what takes long; async: on a thread of its own.
+    std::launch beside = std::launch::deferred;
   };
 
   // `configured`: numbers in the configuration, where the maps begin and as far as they go; what is
@@ -55,10 +58,13 @@ class Serving {
   // Opens or makes the maps, with twice the room that is `needed`, and takes over their ids. An
   // error leaves the kernel as it was.
   Result<> open(const Room& needed);
-  // The same in two steps, each of which may take a turn of the loop to itself: makes the maps and
-  // loads the programs; takes over the ids. It is open after both.
-  Result<> make(const Room& needed);
-  bool is_made() const { return opened_.maps != nullptr; }
+  // The same in parts, for the loop: make() begins to make the maps and to load the programs,
+  // beside it; take_made() has them, and waits where is_made() is not true yet; adopt() takes over
+  // the ids, after which it is open.
+  void make(const Room& needed);
+  bool making() const { return making_.valid(); }
+  bool is_made() const;  // while making()
+  Result<> take_made();
   Result<> adopt();
   bool is_open() const { return reconciler_.has_value(); }
   const Image& found() const { return reconciler_->found(); }  // by open(), until release_found()
@@ -89,6 +95,7 @@ class Serving {
  private:
   void go_on(const Result<>& applied);
   void report_applied(const Result<>& applied);
+  void went_on();
   void tidy();
   void report_growth();
   void retry_later();
@@ -105,6 +112,7 @@ class Serving {
   Timers& timers_;
   Room configured_;
   Surroundings surroundings_;
+  std::future<Result<OpenedDataplane>> making_;
   OpenedDataplane opened_;
   std::optional<Reconciler> reconciler_;
   LinksWatch links_;

@@ -66,8 +66,7 @@ void Serving::unfit_later() {
     waiting_for_room_ = false;
     unfit_delay_ = std::min(2 * unfit_delay_, kLongestTry);
     if (auto tried = reconciler_->retry_unfit(); !tried) log::error(tried.error().what);
-    report_growth();
-    tidy();
+    went_on();
   });
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The maps and programs, behind an interface with three implementations: the kernel
 // (dataplane/kernel/), memory (no root), and a wrapper that fails on purpose.
-// Used from one thread. Every operation is idempotent.
+// Used from one thread, but for Growth::run(). Every operation is idempotent.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,16 +31,33 @@ struct EndpointHandle {
   std::uint32_t incarnation = 0;
 };
 
+// A move to a larger set of maps with the same content. Ids keep their meaning, the counters of the
+// stats begin anew and the bases in the names with them. It must not outlive the dataplane.
+class Growth {
+ public:
+  virtual ~Growth() = default;
+  // All of the move: what the larger set holds. May be called on another thread: meanwhile the maps
+  // may be read, and nothing is applied, nor attached.
+  virtual Result<Image> run() = 0;
+  // Once it has run, on the dataplane's thread, also after an error: from here on the dataplane is
+  // that of the set that serves, the larger one or (after an error before it did) the old one.
+  virtual void finish() = 0;
+};
+
 class Dataplane {
  public:
   virtual ~Dataplane() = default;
   virtual Capacity capacity() const = 0;
-  virtual Capacity limit() const = 0;     // how far grow() may go; may be below capacity()
+  virtual Capacity limit() const = 0;     // how far growth() may go; may be below capacity()
   virtual std::uint32_t set() const = 0;  // the number of the set that serves
-  // Moves to a larger set of maps with the same content; nothing of `room` is below capacity().
-  // Ids keep their meaning, the counters of the stats begin anew and the bases in the names with
-  // them: whoever knows the maps observes them again. After an error the old set serves on.
-  virtual Result<> grow(const Capacity& room) = 0;
+  // Nothing of `room` is below capacity(). One at a time.
+  virtual std::unique_ptr<Growth> growth(const Capacity& room) = 0;
+  Result<> grow(const Capacity& room) {  // at once
+    const auto larger = growth(room);
+    const auto moved = larger->run();
+    larger->finish();
+    return moved ? Result<>{} : tl::unexpected(moved.error());
+  }
   // Reads the maps by system call, never through the writer's own mmap.
   virtual Result<Image> observe() = 0;
   // The same in parts. Elements [first, first + count) as far as there is room for them, and the

@@ -66,12 +66,30 @@ Result<std::optional<std::uint32_t>> MemoryDataplane::frontend(const hf_frontend
   return found->second;
 }
 
-Result<> MemoryDataplane::grow(const Capacity& room) {
-  carry_stats(image_, image_);
-  image_.stats = begin_stats(image_);
-  capacity_ = room;
-  ++set_;
-  return {};
+class MemoryDataplane::Larger : public Growth {
+ public:
+  Larger(MemoryDataplane& maps, const Capacity& room) : maps_(maps), room_(room) {}
+
+  Result<Image> run() override {
+    image_ = maps_.image_;
+    carry_stats(image_, image_);
+    image_.stats = begin_stats(image_);
+    return image_;
+  }
+  void finish() override {
+    maps_.image_ = std::move(image_);
+    maps_.capacity_ = room_;
+    ++maps_.set_;
+  }
+
+ private:
+  MemoryDataplane& maps_;
+  Capacity room_;
+  Image image_;
+};
+
+std::unique_ptr<Growth> MemoryDataplane::growth(const Capacity& room) {
+  return std::make_unique<Larger>(*this, room);
 }
 
 Result<hf_endpoint_stats> MemoryDataplane::stats(std::uint32_t endpoint) {
@@ -118,9 +136,9 @@ Result<FrontendPage> FaultyDataplane::frontends(const std::string& cursor) {
   return inner_.frontends(cursor);
 }
 
-Result<> FaultyDataplane::grow(const Capacity& room) {
-  if (strikes()) return fail(Errc::unavailable, "grow: a fault on purpose");
-  return inner_.grow(room);
+std::unique_ptr<Growth> FaultyDataplane::growth(const Capacity& room) {
+  if (strikes()) return std::make_unique<FailedGrowth>("a fault on purpose");
+  return inner_.growth(room);
 }
 
 Result<std::vector<std::uint32_t>> FaultyDataplane::live(

@@ -4,6 +4,9 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include "agent/dataplane/dataplane.h"
 
@@ -17,7 +20,7 @@ class MemoryDataplane : public Dataplane {
   Capacity capacity() const override { return capacity_; }
   Capacity limit() const override { return limit_; }
   std::uint32_t set() const override { return set_; }
-  Result<> grow(const Capacity& room) override;
+  std::unique_ptr<Growth> growth(const Capacity& room) override;
   Result<Image> observe() override { return image_; }
   Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) override;
   Result<FrontendPage> frontends(const std::string& cursor) override;
@@ -36,11 +39,22 @@ class MemoryDataplane : public Dataplane {
   }
 
  private:
+  class Larger;
   Capacity capacity_, limit_;
   std::uint32_t set_ = 1;
   Image image_;
   std::map<std::uint32_t, std::uint32_t> lost_;
   std::function<void(const Op&, const Image&)> watcher_;
+};
+
+class FailedGrowth : public Growth {
+ public:
+  explicit FailedGrowth(std::string why) : why_(std::move(why)) {}
+  Result<Image> run() override { return fail(Errc::unavailable, why_); }
+  void finish() override {}
+
+ private:
+  std::string why_;
 };
 
 // Fails operations on purpose, before or after performing them, with a seeded chance.
@@ -52,7 +66,7 @@ class FaultyDataplane : public Dataplane {
   Capacity capacity() const override { return inner_.capacity(); }
   Capacity limit() const override { return inner_.limit(); }
   std::uint32_t set() const override { return inner_.set(); }
-  Result<> grow(const Capacity& room) override;
+  std::unique_ptr<Growth> growth(const Capacity& room) override;
   Result<Image> observe() override;
   Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) override;
   Result<FrontendPage> frontends(const std::string& cursor) override;

@@ -21,6 +21,10 @@ bool Planner::strays() const {
   return !state_->stray_frontends.empty() || !state_->stray_pools.empty();
 }
 
+bool Planner::knows(const ServiceKey& key) const {
+  return state_->services.contains(key);
+}
+
 std::set<ServiceKey> Planner::moving(const std::map<ServiceKey, CatalogChange>& changes) const {
   std::unordered_map<std::uint32_t, const ServiceKey*> sitting;  // of those that change, by id
   for (const auto& [key, change] : changes) {

@@ -84,6 +84,7 @@ class Planner {
   // it gives to a service itself: so it has to be of all there is.
   bool strays() const;
 
+  bool knows(const ServiceKey& key) const;  // it is in the maps
   // Services in the maps under `source` that are not in `keep` (rule 9: only after that source
   // has said all it knows in this life).
   std::vector<ServiceKey> strangers(const std::string& source,

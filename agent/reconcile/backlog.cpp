@@ -35,6 +35,16 @@ void Backlog::clear() {
   weight_ = 0;
 }
 
+Backlog::Newcomers Backlog::newcomers(const Planner& planner) const {
+  Newcomers result;
+  for (const auto& [key, change] : waiting_) {
+    if (!change.now || planner.knows(key)) continue;
+    ++result.services;
+    result.endpoints += endpoint_count(*change.now);
+  }
+  return result;
+}
+
 void Backlog::take(std::map<ServiceKey, CatalogChange>::iterator& at, Generation& into) {
   weight_ -= weight_of(at->second);
   into.changes.push_back(std::move(at->second));

@@ -25,6 +25,13 @@ class Backlog {
   bool empty() const { return waiting_.empty(); }
   bool large() const { return weight_ > most_; }  // more than one piece
 
+  struct Newcomers {
+    std::size_t services = 0;
+    std::size_t endpoints = 0;
+  };
+  // Services that wait and are not in the maps.
+  Newcomers newcomers(const Planner& planner) const;
+
   // The next piece; all there is where that is no more than one. What moves an address from one
   // service to another comes first, and in one piece however much it is: between two pieces the
   // address would lead nowhere. Removals are next: what they leave is room. The last piece is

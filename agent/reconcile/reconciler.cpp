@@ -19,10 +19,11 @@ bool below(const Usage& now, const Usage& then) {
 }  // namespace
 
 Reconciler::Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything,
-                       Vantage vantage, std::size_t step)
+                       Vantage vantage, std::size_t step, std::launch growth)
     : dataplane_(dataplane),
       everything_(std::move(everything)),
       vantage_(std::move(vantage)),
+      launch_(growth),
       backlog_(step) {}
 
 // What no map names is free for the new planner, so first every program that may still hold what a
@@ -57,40 +58,6 @@ void Reconciler::release_found() {
   found_.meta = meta;
 }
 
-// More than one growth where the first made room for finer weights, and they took it all.
-Result<Diff> Reconciler::plan(const Generation& generation) {
-  for (;;) {
-    auto diff = planner_->plan(generation);
-    if (diff || diff.error().code != Errc::exhausted) return diff;
-    if (!growth_failed_.empty()) return fail(Errc::exhausted, diff.error().what + growth_failed_);
-    const auto larger = grow();
-    if (larger) continue;
-    if (!replan_) return fail(Errc::exhausted, diff.error().what + "; " + larger.error().what);
-    growth_failed_ = "; " + larger.error().what;
-    if (auto adopted = readopt(); !adopted) return tl::unexpected(adopted.error());
-    replan_ = false;
-  }
-}
-
-// The larger set holds what the old one held, so that the planner adopts it and plans once more.
-Result<> Reconciler::grow() {
-  const auto room = grown(dataplane_.capacity(), planner_->needed(), dataplane_.limit());
-  if (!room) {
-    return fail(Errc::exhausted, "it may not grow further, dataplane.capacity is the limit");
-  }
-  replan_ = true;  // until the set that serves, old or new, is adopted
-  auto larger = dataplane_.grow(*room);
-  if (!larger) return within("grow the maps", larger.error());
-  ++status_.growths;
-  auto image = dataplane_.observe();
-  if (!image) return within("observe the larger maps", image.error());
-  auto planner = Planner::adopt(*image, dataplane_.capacity(), vantage_);
-  if (!planner) return within("take over the larger maps", planner.error());
-  planner_.emplace(std::move(*planner));
-  replan_ = false;
-  return {};
-}
-
 Result<> Reconciler::perform(Diff diff) {
   const auto switched = diff.ops.begin() + static_cast<std::ptrdiff_t>(diff.switched);
   Diff rest;
@@ -117,13 +84,21 @@ Result<> Reconciler::begin(const Generation& generation) {
   for (const CatalogChange& change : generation.changes) {
     if (!change.now) gone_[change.key] = change.source;
   }
-  if (pending() && (replan_ || !status_.last_error.empty())) return retry();
+  if (!growing() && pending() && (replan_ || !status_.last_error.empty())) return retry();
   for (const CatalogChange& change : generation.changes) unfit_.erase(change.key);
   backlog_.add(generation);
+  if (growing() || (backlog_.large() && grow_for_backlog())) return {};
   return backlog_.large() ? Result<>{} : apply_piece();
 }
 
 Result<> Reconciler::step() {
+  if (growing()) {
+    if (!growth_done()) return {};
+    if (auto taken = take_growth(); !taken) {
+      backlog_.clear();
+      return taken;
+    }
+  }
   return unfinished() ? apply_piece() : Result<>{};
 }
 
@@ -139,8 +114,12 @@ Result<> Reconciler::apply_piece() {
 }
 
 Result<> Reconciler::carry_out(const Generation& generation) {
-  auto diff = plan(generation);
-  if (!diff && diff.error().code == Errc::exhausted) return fit(generation);
+  auto diff = planner_->plan(generation);
+  if (!diff && diff.error().code == Errc::exhausted) {
+    if (!begin_growth(planner_->needed())) return fit(generation);
+    backlog_.add(generation);
+    return launch_ == std::launch::deferred ? step() : Result<>{};
+  }
   if (!diff) {
     status_.last_error = diff.error().what;
     return tl::unexpected(diff.error());

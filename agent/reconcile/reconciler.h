@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Applies generations to the dataplane, verifies by read-back, repairs, reports. The only writer.
-// Synchronous, on the daemon's loop: a diff is milliseconds, of which the grace period is most; the
-// read-back comes in steps.
+// On the daemon's loop: a diff is milliseconds, of which the grace period is most; the read-back
+// comes in steps. Maps grow on a thread of their own: what is desired meanwhile waits, since both
+// sets have to hold the same.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,9 +40,11 @@ struct ReconcileStatus {
 class Reconciler {
  public:
   // `everything`: the whole catalog, asked for when the maps must be planned anew. `vantage`: whose
-  // clients the maps serve. `step`: how much is applied in one, see Backlog.
+  // clients the maps serve. `step`: how much is applied in one, see Backlog. `growth`: deferred
+  // grows on the caller's thread. The destructor waits for a growth in hand.
   Reconciler(Dataplane& dataplane, std::function<std::vector<CatalogChange>()> everything,
-             Vantage vantage = {}, std::size_t step = Backlog::kMost);
+             Vantage vantage = {}, std::size_t step = Backlog::kMost,
+             std::launch growth = std::launch::deferred);
 
   // Called when connects go by what was applied last, before what that gives back is collected.
   void on_switch(std::function<void()> call) { switched_ = std::move(call); }
@@ -51,10 +55,10 @@ class Reconciler {
   const Image& found() const;
   void release_found();
 
-  // A generation that does not fit makes the maps grow. Where their limit forbids it, or no memory
-  // is left, what fits of it is applied, service by service, and the rest is `unfit`: said in
-  // status(), and tried again when something leaves, or by retry_unfit(). A failed one is planned
-  // anew from what the maps hold; retry() tries again.
+  // A generation that does not fit makes the maps grow, to what all that waits needs. Where their
+  // limit forbids it, or no memory is left, what fits of it is applied, service by service, and the
+  // rest is `unfit`: said in status(), and tried again when something leaves, or by retry_unfit().
+  // A failed one is planned anew from what the maps hold; retry() tries again.
   Result<> apply(const Generation& generation);
   // The same in steps, for the daemon's loop: begin() does all of a small one; where it left
   // something, unfinished(), each step() does a part. Another generation may begin meanwhile: what
@@ -62,8 +66,9 @@ class Reconciler {
   // again.
   Result<> begin(const Generation& generation);
   Result<> step();
-  bool unfinished() const { return !backlog_.empty(); }
-  bool pending() const;  // desired != applied
+  bool unfinished() const { return growing() || !backlog_.empty(); }
+  bool growing() const { return larger_.valid(); }  // a step() does nothing until it has
+  bool pending() const;                             // desired != applied
   Result<> retry();
   bool unfit() const { return !unfit_.empty(); }
   Result<> retry_unfit();  // once more by growing, too, where that failed
@@ -98,8 +103,11 @@ class Reconciler {
  private:
   Result<> apply_piece();
   Result<> carry_out(const Generation& generation);
-  Result<Diff> plan(const Generation& generation);
-  Result<> grow();
+  Capacity waiting() const;
+  bool begin_growth(const Capacity& needed);
+  bool grow_for_backlog();
+  bool growth_done() const;
+  Result<> take_growth();
   Result<> fit(Generation generation);
   Result<> try_unfit();
   void done(const Generation& generation);
@@ -109,9 +117,16 @@ class Reconciler {
   // Looks at `most` of those that drain. Whether an id became free.
   Result<bool> collect(std::size_t least, const std::set<std::uint32_t>& closed, std::size_t most);
 
+  // A set that was moved to, and the planner that knows it.
+  struct Larger {
+    std::unique_ptr<Growth> growth;
+    Result<Planner> planner;
+  };
+
   Dataplane& dataplane_;
   std::function<std::vector<CatalogChange>()> everything_;
   Vantage vantage_;
+  std::launch launch_;
   std::function<void()> switched_;
   std::optional<Planner> planner_;
   Backlog backlog_;
@@ -128,6 +143,7 @@ class Reconciler {
   std::string growth_failed_;   // why; not tried by each change then: a whole set is built for it
   bool replan_ = false;         // a diff failed half-way: the planner no longer knows the maps
   std::optional<Readback> readback_;
+  std::future<Larger> larger_;  // last: its thread uses the dataplane alone, and ends first
 };
 
 }  // namespace holdfast

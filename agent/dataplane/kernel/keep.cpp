@@ -97,6 +97,7 @@ std::vector<std::string> KernelDataplane::State::faults() const {
 
 std::vector<ProgramStatus> KernelDataplane::programs() {
   const State& state = *state_;
+  if (state.growing) return state.before_growth;
   const CgroupAt cgroup{state.cgroup.path, cgroup_id_of(state.cgroup.path).value_or(kNoCgroup)};
   auto result = state.links.held() ? state.links.status(state.pins, cgroup, state.programs())
                                    : link_status(state.pins, cgroup.id);
@@ -105,6 +106,13 @@ std::vector<ProgramStatus> KernelDataplane::programs() {
 }
 
 Watched KernelDataplane::watch() {
+  if (state_->growing) return state_->unmended;
+  Watched result = look_and_mend();
+  state_->unmended = result.mended ? Watched{} : result;
+  return result;
+}
+
+Watched KernelDataplane::look_and_mend() {
   State& state = *state_;
   if (!state.links.held()) return {};
   if (state.links.uninstalled(state.pins)) {

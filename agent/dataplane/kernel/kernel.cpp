@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
 #include "agent/dataplane/kernel/live.h"
 #include "agent/dataplane/kernel/state.h"
@@ -67,7 +66,10 @@ Result<> KernelDataplane::State::convert_set(std::uint32_t number, const Maps& m
   if (!next) return tl::unexpected(next.error());
   auto programs = pinned_programs(pins, number);
   if (!programs) return tl::unexpected(programs.error());
-  return move_to(number, std::move(*next), maps, fd_of(*programs));
+  Moved moved = move_to(number, std::move(*next), maps, fd_of(*programs));
+  if (moved.set) set = std::move(moved.set);
+  if (moved.done && set->programs->moving()) end_move();
+  return moved.done;
 }
 
 // Whoever opened it fills it, from a snapshot or the sources. Nothing of the set that serves is
@@ -83,30 +85,6 @@ Result<> KernelDataplane::State::begin_beside(std::uint32_t number, const Capaci
   took_over = false;
   blank = true;
   return {};
-}
-
-// A set in the making that turns out too small gives way to another one in the making.
-Result<> KernelDataplane::State::grow_beside(const Capacity& room, const Image& image) {
-  auto next = build_set(pins, set->number + 1, room, {nullptr, &image}, steps);
-  if (!next) return tl::unexpected(next.error());
-  const std::string before = set->directory;
-  set = std::move(*next);
-  return remove_directory(before, steps);
-}
-
-// Nothing of it is served, nor written: there is nothing to read, to carry over or to compare. The
-// sockets' states are shared: our own have theirs.
-Result<> KernelDataplane::State::replace_blank(const Capacity& room) {
-  const std::uint32_t before = set->number;
-  auto next = build_set(pins, before + 1, room, {&set->maps, nullptr}, steps);
-  if (!next) {
-    (void)remove_building(pins);
-    return tl::unexpected(next.error());
-  }
-  if (auto whole = complete_set(pins, **next, steps); !whole) return whole;
-  set = std::move(*next);
-  if (auto moved = switch_sets(pins, 0, set->number, programs(), steps); !moved) return moved;
-  return retire_set(pins, before, steps);
 }
 
 // After an error some links run the new programs, the new set is whole, and the next start ends the
@@ -156,39 +134,7 @@ Result<> KernelDataplane::attach() {
   return state.set->programs->repin_programs(state.set->directory, state.steps);
 }
 
-// Not whole any more, first: the next start would go on to it, though this life goes on writing to
-// the other. What its programs counted meanwhile is not lost. A link that cannot be switched runs
-// them until it can (watch).
-Result<> KernelDataplane::State::go_back(LiveSet& next, const Maps& old, const ProgramFd& back) {
-  const std::string building = pins.building(next.number);
-  if (std::rename(next.directory.c_str(), building.c_str()) != 0) {
-    return fail_errno(errno, "rename " + next.directory);
-  }
-  if (auto undone = switch_links(pins, back, steps); !undone) return undone;
-  if (auto waited = next.writer->grace(); !waited) return waited;
-  if (auto added = add_evidence(next.maps, old); !added) return added;
-  return remove_directory(building, steps);
-}
-
-// `back`: the programs of the set that serves, `old` its maps. Before `current` names the new set
-// all can be undone.
-Result<> KernelDataplane::State::move_to(std::uint32_t from, LiveSetPtr next, const Maps& old,
-                                         const ProgramFd& back) {
-  if (auto whole = complete_set(pins, *next, steps); !whole) return whole;
-  const auto fd = [&](const std::string& name) { return next->programs->fd(name); };
-  auto moved = switch_sets(pins, from, next->number, fd, steps);
-  if (moved || pins.current_set() == next->number) {
-    set = std::move(next);
-    if (moved && set->programs->moving()) end_move();
-    return moved;
-  }
-  if (auto undone = go_back(*next, old, back); !undone) {
-    return within("go back to set " + std::to_string(from) + " after: " + moved.error().what,
-                  undone.error());
-  }
-  return moved;
-}
-
+// What was converted reads both maps of the sockets' states until all have moved.
 void KernelDataplane::State::end_move() {
   if (const auto may = steps.may_iterate(); !may) {
     warnings.push_back(
@@ -211,25 +157,6 @@ void KernelDataplane::State::load_last_programs() {
   set = std::move(*last);
   if (auto switched = switch_links(pins, programs(), steps); !switched) return;
   (void)set->programs->repin_programs(set->directory, steps);
-}
-
-// The old set serves until the new one is whole, and no update comes in between: both hold the
-// same.
-Result<> KernelDataplane::grow(const Capacity& room) {
-  State& state = *state_;
-  if (state.blank && !state.unreadable) return state.replace_blank(room);
-  auto image = read_image(state.set->maps);
-  if (!image) return tl::unexpected(image.error());
-  if (state.unreadable) return state.grow_beside(room, *image);
-  auto next =
-      build_set(state.pins, state.set->number + 1, room, {&state.set->maps, &*image}, state.steps);
-  if (!next) {
-    (void)remove_building(state.pins);
-    return tl::unexpected(next.error());
-  }
-  const LiveSet& old = *state.set;
-  return state.move_to(old.number, std::move(*next), old.maps,
-                       [&](const std::string& name) { return old.programs->fd(name); });
 }
 
 Result<> KernelDataplane::bypass(int socket_fd) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel dataplane: maps, programs, links and pins. The only folder that includes libbpf.
-// One thread. No exit, no destructor and no error here detaches or deletes anything that serves.
+// One thread, but for what Dataplane says of growth. No exit, no destructor and no error here
+// detaches or deletes anything that serves.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +54,7 @@ class KernelDataplane : public Dataplane, public Hooks {
   Capacity capacity() const override;
   Capacity limit() const override;
   std::uint32_t set() const override;
-  Result<> grow(const Capacity& room) override;
+  std::unique_ptr<Growth> growth(const Capacity& room) override;
   Result<Image> observe() override;
   Result<Image> observe(Part part, std::uint32_t first, std::uint32_t count) override;
   Result<FrontendPage> frontends(const std::string& cursor) override;
@@ -65,6 +66,7 @@ class KernelDataplane : public Dataplane, public Hooks {
 
  private:
   struct State;
+  Watched look_and_mend();
   explicit KernelDataplane(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -18,20 +18,14 @@ using testing::IsEmpty;
 class Poor : public MemoryDataplane {
  public:
   using MemoryDataplane::MemoryDataplane;
-  Result<> grow(const Capacity& room) override {
+  std::unique_ptr<Growth> growth(const Capacity& room) override {
     ++growths;
-    if (poor) return fail(Errc::unavailable, "Cannot allocate memory");
-    return MemoryDataplane::grow(room);
+    if (poor) return std::make_unique<FailedGrowth>("Cannot allocate memory");
+    return MemoryDataplane::growth(room);
   }
   bool poor = true;
   int growths = 0;
 };
-
-// What waits is "unknown", or "empty", and no rule is broken by it: the referee knows no limits.
-bool about_room(const std::string& rule) {
-  return rule.find("is unknown for a moment") != std::string::npos ||
-         rule.find("is empty for a moment") != std::string::npos;
-}
 
 class Fit : public ReconcileFixture<Poor> {
  protected:
