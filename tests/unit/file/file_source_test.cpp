@@ -253,7 +253,9 @@ TEST_F(Source, TheLoopTurnsWhileALargeFileIsParsed) {
     if (updates_ == 0) boost::asio::post(loop_, turn);
   };
   turn();
-  ASSERT_TRUE(until_endpoints("song", 2));
+  EXPECT_TRUE(until_endpoints("song", 2));
+  loop_.restart();
+  loop_.poll();  // the last turn, while there is what it counts in
   EXPECT_GT(turns, 1000);
 }
 

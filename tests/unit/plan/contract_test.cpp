@@ -51,7 +51,7 @@ void check_frontends(const Image& image) {
     RC_ASSERT(hf_frontend_pool(word) != 0u);
     RC_ASSERT(image.pools.at(hf_frontend_pool(word)).word != 0u);
     RC_ASSERT(hf_frontend_kind_of(word) <= HF_KIND_LOAD_BALANCER);
-    RC_ASSERT(word >> 30 == 0u);
+    RC_ASSERT((word >> 30) == 0u);
   }
   check_reserved("frontends_key", keys);
 }
@@ -62,7 +62,7 @@ void check_slot(const Image& image, std::uint32_t slot) {
   RC_ASSERT((info & HF_SLOT_WEIGHT_MASK) <= 1000u);
   RC_ASSERT(state <= HF_MEMBER_UNUSED);
   RC_ASSERT(state != HF_MEMBER_EJECTED);
-  RC_ASSERT(info >> 17 == 0u);
+  RC_ASSERT((info >> 17) == 0u);
 }
 
 void check_pool(const Image& image, std::uint32_t id) {
