@@ -152,11 +152,14 @@ void Serving::taken(const SourceUpdate& update) {
 }
 
 void Serving::report_growth() {
+  if (reconciler_->growing() && !growing_) growing_ = timers_.now();
+  if (!reconciler_->growing() && reconciler_->status().growths == known_growths_) growing_.reset();
   if (reconciler_->status().growths == known_growths_) return;
   known_growths_ = reconciler_->status().growths;
   const Capacity room = opened_.maps->capacity();
-  log::info(fmt::format("the maps have grown: set {}, room for {} services, {} endpoints",
-                        opened_.maps->set(), room.services, room.endpoints));
+  const auto since = timers_.now() - std::exchange(growing_, std::nullopt).value_or(timers_.now());
+  log::info(fmt::format("the maps have grown in {} ms: set {}, room for {} services, {} endpoints",
+                        since / 1ms, opened_.maps->set(), room.services, room.endpoints));
 }
 
 // Whoever left the maps not known, or behind: verify and collect wait until they are right again.

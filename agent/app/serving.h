@@ -124,6 +124,7 @@ class Serving {
   bool waiting_for_room_ = false;  // likewise
   std::chrono::milliseconds retry_delay_{500}, unfit_delay_{1000};
   std::optional<TimePoint> began_;    // the generations in hand
+  std::optional<TimePoint> growing_;  // since when
   std::size_t changing_ = 0;          // services of the generations in hand
   std::set<ServiceKey> known_unfit_;  // already logged, as what follows
   std::uint64_t known_forced_ = 0, known_growths_ = 0;
