@@ -8,4 +8,10 @@ namespace holdfast {
 // is for after rare work: a large first text, a list of everything. glibc only; elsewhere nothing.
 void give_back_memory();
 
+// Empties a container and frees its room, which `= {}` and clear() of a vector keep.
+template <class Container>
+void release(Container& container) {
+  Container().swap(container);
+}
+
 }  // namespace holdfast

@@ -93,12 +93,12 @@ void Claims::headless(const AddressClaim& told) {
   Claim& claim = arrive(told.address, told.port, told.identity);
   claim.seen = now_;
   if (claim.headless) return;
-  claim.headless = true;
+  claim.headless = 1;
   told_.push_back(told);
   if (told_.size() <= kMostTold) return;
   const AddressClaim& oldest = told_.front();
   if (Claim* const forgotten = find(oldest.address, oldest.port, oldest.identity)) {
-    forgotten->headless = false;
+    forgotten->headless = 0;
     stale_.push_back(oldest.address);
   }
   told_.pop_front();

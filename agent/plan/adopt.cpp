@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "agent/base/memory.h"
 #include "agent/plan/planner_state.h"
 
 namespace holdfast {
@@ -142,11 +143,9 @@ class Adoption {
   void find_draining() {
     for (std::uint32_t id = 1; id < image_.endpoints.size(); ++id) {
       if (image_.endpoints[id].incarnation == 0) continue;
-      const EndpointKey key = key_of(image_.endpoints[id], image_.endpoint_names[id]);
       const bool used = state_.uses[id].references != 0;
       if (!used) state_.draining.insert(id);
-      const auto [known, first] = state_.endpoint_by_key.emplace(key, id);
-      if (!first && used) known->second = id;
+      if (!state_.endpoint_index.add(id) && used) state_.endpoint_index.add_in_place(id);
     }
   }
 
@@ -162,7 +161,7 @@ Result<Planner> Planner::adopt(const Image& image, Capacity capacity, Vantage va
   auto state = std::make_unique<State>(capacity, std::move(vantage));
   state->shadow = image;
   if (auto adopted = Adoption(*state).run(); !adopted) return tl::unexpected(adopted.error());
-  state->shadow.stats = {};  // the programs' to write, never expected
+  release(state->shadow.stats);  // the programs' to write, never expected
   return Planner(std::move(state));
 }
 

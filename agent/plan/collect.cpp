@@ -54,9 +54,7 @@ void forget(Planner::State& state, std::uint32_t id) {
   state.draining.erase(id);
   state.drained.erase(id);
   const hf_endpoint_name& name = state.shadow.endpoint_names[id];
-  const auto known = state.endpoint_by_key.find(key_of(state.shadow.endpoints[id], name));
-  if (known != state.endpoint_by_key.end() && known->second == id)
-    state.endpoint_by_key.erase(known);
+  state.endpoint_index.remove(id);
   state.strings.drop(name.node);
   state.strings.drop(name.zone);
   state.endpoint_ids.free(id, 1);

@@ -44,9 +44,9 @@ class Reduction {
 
   bool takes(const Endpoint& endpoint, Protocol protocol, const std::vector<std::uint32_t>& has,
              Form form) {
-    const auto known = state_.endpoint_by_key.find(key_of(endpoint, protocol));
-    const bool in_maps = known != state_.endpoint_by_key.end();
-    if (in_maps && std::binary_search(has.begin(), has.end(), known->second)) return true;
+    const auto known = state_.endpoint_index.find(key_of(endpoint, protocol));
+    const bool in_maps = known.has_value();
+    if (in_maps && std::binary_search(has.begin(), has.end(), *known)) return true;
     if (form != Form::growing || (!in_maps && free_ids_ == 0)) return false;
     free_ids_ -= !in_maps;
     return true;

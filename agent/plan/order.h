@@ -7,6 +7,7 @@
 #include <iterator>
 #include <vector>
 
+#include "agent/base/memory.h"
 #include "agent/dataplane/image.h"
 
 namespace holdfast {
@@ -24,7 +25,7 @@ inline void append(std::vector<Op>& ops, std::initializer_list<OrderRow> rows) {
   ops.reserve(count);
   for (const OrderRow& row : rows) {
     std::move(row.section->begin(), row.section->end(), std::back_inserter(ops));
-    *row.section = {};
+    release(*row.section);
     if (row.grace) ops.emplace_back(op::Grace{});
   }
 }

@@ -10,16 +10,6 @@
 
 namespace holdfast {
 
-std::size_t EndpointKeyHash::operator()(const EndpointKey& key) const {
-  hf_frontend_key flat{};
-  flat.addr = key.address.to_abi();
-  flat.port = key.port;
-  flat.protocol = static_cast<__u8>(key.protocol);
-  std::size_t identity = 0;
-  std::memcpy(&identity, key.identity.bytes.data(), sizeof identity);
-  return FrontendKeyHash{}(flat) ^ identity;
-}
-
 PoolKey key_of(const Pool& pool) {
   return pool.key();
 }
@@ -85,6 +75,7 @@ void commit(Planner::State& state, std::vector<ServicePlan>& plans, const Sectio
   state.stray_frontends.clear();
   state.stray_pools.clear();
   for (const Op& operation : diff.ops) apply_to(state.shadow, operation);
+  state.endpoint_index.keep_promises();
 }
 
 // A first fill would make each of these anew a dozen times. Nothing for a change: they grow by
@@ -100,9 +91,9 @@ void expect(Planner::State& state, const Generation& generation, Sections& secti
       others += kOfPool + pool.frontends.size();
     }
   }
-  if (endpoints <= state.endpoint_by_key.size()) return;
-  const std::size_t all = state.endpoint_by_key.size() + endpoints;
-  state.endpoint_by_key.reserve(all);
+  if (endpoints <= state.endpoint_index.size()) return;
+  const std::size_t all = state.endpoint_index.size() + endpoints;
+  state.endpoint_index.reserve(all);
   state.uses.reserve(all);
   state.shadow.endpoints.reserve(all);
   state.shadow.endpoint_names.reserve(all);
@@ -151,9 +142,7 @@ std::vector<ServiceKey> Planner::strangers(
 
 std::optional<std::uint32_t> Planner::id_of(const IpAddress& address, std::uint16_t port,
                                             Protocol protocol, const Identity& identity) const {
-  const auto known = state_->endpoint_by_key.find({address, port, protocol, identity});
-  if (known == state_->endpoint_by_key.end()) return std::nullopt;
-  return known->second;
+  return state_->endpoint_index.find({address, port, protocol, identity});
 }
 
 bool Planner::draining() const {

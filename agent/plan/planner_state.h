@@ -9,16 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/plan/endpoint_index.h"
 #include "agent/plan/planner.h"
 #include "agent/plan/slots.h"
 #include "agent/plan/strings.h"
 #include "agent/plan/words.h"
 
 namespace holdfast {
-
-struct EndpointKeyHash {
-  std::size_t operator()(const EndpointKey& key) const;
-};
 
 // Port, protocol, family, traffic policy.
 using PoolKey = std::tuple<std::uint16_t, Protocol, std::uint8_t, TrafficPolicy>;
@@ -52,7 +49,6 @@ struct Planner::State {
   StringHeap strings;
   RangeAllocator service_ids, pool_ids, endpoint_ids, slots;
   std::map<ServiceKey, ServiceRecord> services;
-  std::unordered_map<EndpointKey, std::uint32_t, EndpointKeyHash> endpoint_by_key;
   std::vector<EndpointUse> uses;  // by endpoint id
   std::set<std::uint32_t> draining;
   std::uint32_t looked_at = 0;  // of these the last, by collect(); 0: all
@@ -66,6 +62,7 @@ struct Planner::State {
   std::vector<PoolRecord> stray_pools;
   std::uint32_t plans = 0;
   Image shadow;  // what the maps hold when every diff has been applied
+  EndpointIndex endpoint_index{shadow};
 };
 
 template <class T>

@@ -111,9 +111,8 @@ void Reservation::back_to(const Mark& mark) {
   const auto forget = [](const auto&) {};
   cut(ranges_, mark.ranges, [](const Range& one) { one.of->free(one.first, one.length); });
   cut(texts_, mark.texts, [this](hf_string_ref ref) { state_.strings.drop(ref); });
-  cut(keys_, mark.keys, [this](const EndpointKey* key) {
-    state_.endpoint_by_key.erase(state_.endpoint_by_key.find(*key));
-  });
+  cut(keys_, mark.keys,
+      [this](const EndpointKey* key) { state_.endpoint_index.break_promise(*key); });
   cut(references_, mark.references, [this](std::uint32_t id) { --state_.uses[id].references; });
   cut(named_, mark.named,
       [this](const auto& one) { state_.uses[one.first].named_in = one.second; });

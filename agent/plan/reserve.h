@@ -67,7 +67,7 @@ class Reservation {
   std::vector<Range> ranges_;
   std::size_t own_ranges_ = 0;  // those after the mark: what is before it does not grow any more
   std::vector<hf_string_ref> texts_;
-  std::vector<const EndpointKey*> keys_;  // new ones, where the table has them
+  std::vector<const EndpointKey*> keys_;  // new ones, where the index has them
   std::vector<std::uint32_t> references_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> named_;  // id, the plan that named it before
   std::size_t inserts_ = 0;

@@ -164,16 +164,14 @@ EndpointUse& Reservation::use(std::uint32_t id) {
 }
 
 std::uint32_t Reservation::endpoint(const Endpoint& endpoint, Protocol protocol) {
-  const auto [known, fresh] = state_.endpoint_by_key.try_emplace(key_of(endpoint, protocol), 0);
-  if (fresh) {
-    keys_.push_back(&known->first);
-    known->second = new_endpoint(endpoint, known->first);
-  }
-  const std::uint32_t given = known->second;
+  const EndpointKey key = key_of(endpoint, protocol);
+  const auto known = state_.endpoint_index.find(key);
+  const std::uint32_t given = known ? *known : new_endpoint(endpoint, key);
+  if (!known) keys_.push_back(&state_.endpoint_index.promise(key, given));
   // Pools may differ about the node of what they share: the first of a plan is believed.
   EndpointUse& now = use(given);
   if (now.named_in != state_.plans) {
-    if (!fresh) rename(given, endpoint);
+    if (known) rename(given, endpoint);
     named_.emplace_back(given, now.named_in);
     now.named_in = state_.plans;
   }

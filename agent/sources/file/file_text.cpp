@@ -140,7 +140,11 @@ void Entry::move_to(int to_line, int to_column) {
   for (auto& one : objects.nodes) move(one.place);
   for (auto& one : objects.slices) {
     move(one.place);
-    for (auto& endpoint : one.endpoints) move(endpoint.place);
+    for (auto& endpoint : one.endpoints) {
+      auto place = endpoint.place();
+      move(place);
+      endpoint.stands_at(place);
+    }
   }
   if (objects.nameless) move(*objects.nameless);
   for (Problem& one : problems) move(one);

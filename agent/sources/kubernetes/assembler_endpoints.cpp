@@ -31,8 +31,8 @@ Endpoint endpoint_of(const SliceObject& slice, const ServiceObject& object,
   endpoint.serving = one.serving;
   endpoint.terminating = one.terminating;
   endpoint.identity = one.identity;
-  endpoint.node = one.node;
-  endpoint.zone = one.zone;
+  endpoint.node = one.node();
+  endpoint.zone = one.zone();
   endpoint.origin = slice.origin;
   return endpoint;
 }
@@ -145,7 +145,7 @@ void Assembler::add_slice(const SliceObject& slice, const ServiceObject& object,
   for (const SliceEndpoint& one : slice.endpoints) {
     if (slice.kept && contested(one.address, *target, one.identity)) continue;
     Endpoint endpoint = endpoint_of(slice, object, one, *target);
-    if (is_loop(slice, one.place, endpoint, pool, problems)) continue;
+    if (is_loop(slice, one.place(), endpoint, pool, problems)) continue;
     const auto [known, fresh] = unique.try_emplace({one.address, *target}, endpoint);
     const bool believed =
         slice.whole && !slice.kept && usefulness(known->second) < usefulness(endpoint);

@@ -4,10 +4,13 @@
 // tree of values with positions, whatever text that came from. Pure.
 #pragma once
 
+#include <boost/flyweight.hpp>
+#include <boost/flyweight/simple_locking.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/model/service.h"
@@ -54,13 +57,26 @@ struct SlicePort {
   Protocol protocol = Protocol::tcp;
 };
 
+// A node and its zone, which most of a slice's endpoints share with many others: one word.
+using Whereabouts = boost::flyweight<std::pair<Text, Text>, boost::flyweights::simple_locking>;
+
+// Of these there are a million: 48 bytes, not 64.
 struct SliceEndpoint {
   IpAddress address;
-  bool ready = true, serving = true, terminating = false;
   Identity identity;  // targetRef.uid; none given: of node and hostname
-  Text node, zone;
-  Place place;
+  bool ready : 1 = true, serving : 1 = true, terminating : 1 = false;
+  std::uint64_t line : 28 = 0, column : 33 = 0;  // see place()
+  Whereabouts where;
+
+  const Text& node() const { return where.get().first; }
+  const Text& zone() const { return where.get().second; }
+  Place place() const { return {static_cast<int>(line), static_cast<int>(column)}; }
+  void stands_at(const Place& place) {
+    line = static_cast<std::uint32_t>(place.line) & 0xfffffff;
+    column = static_cast<std::uint32_t>(place.column);
+  }
 };
+static_assert(sizeof(SliceEndpoint) == 48);
 
 struct SliceObject {
   std::string name_space, name;

@@ -35,7 +35,7 @@ std::optional<IpAddress> first_address(const Reader& reader, const Value& list, 
 // send clients to what is not ready (`ready: no` is a string).
 std::optional<SliceEndpoint> endpoint(const Reader& reader, const Value& item, int family) {
   SliceEndpoint result;
-  result.place = {item.line, item.column};
+  result.stands_at({item.line, item.column});
   const Value* list = reader.member(item, "addresses", Value::Type::sequence);
   if (!list || list->items.empty()) {
     const Value* other = item.find("addresses");
@@ -51,13 +51,13 @@ std::optional<SliceEndpoint> endpoint(const Reader& reader, const Value& item, i
     for (const char* key : {"ready", "serving", "terminating"}) {
       if (!reader.typed(*conditions, key, Value::Type::boolean)) return std::nullopt;
     }
-    result.ready = reader.boolean(*conditions, "ready").value_or(true);
-    result.serving = reader.boolean(*conditions, "serving").value_or(result.ready);
+    const bool ready = reader.boolean(*conditions, "ready").value_or(true);
+    result.ready = ready;
+    result.serving = reader.boolean(*conditions, "serving").value_or(ready);
     result.terminating = reader.boolean(*conditions, "terminating").value_or(false);
   }
   const std::string node = reader.text(item, "nodeName"), host = reader.text(item, "hostname");
-  result.node = Text(node);
-  result.zone = Text(reader.text(item, "zone"));
+  result.where = Whereabouts(Text(node), Text(reader.text(item, "zone")));
   const Value* target = reader.member(item, "targetRef", Value::Type::mapping);
   const std::string uid = target ? reader.text(*target, "uid") : "";
   if (!uid.empty()) {

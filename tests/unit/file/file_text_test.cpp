@@ -40,7 +40,7 @@ Words words_of(const Objects& objects, std::vector<Problem> problems) {
   for (const auto& one : objects.services) show(one.key.to_string(), one.place, words);
   for (const auto& one : objects.slices) {
     show("slice " + one.name, one.place, words);
-    for (const auto& endpoint : one.endpoints) show("endpoint", endpoint.place, words);
+    for (const auto& endpoint : one.endpoints) show("endpoint", endpoint.place(), words);
   }
   if (objects.nameless) words.lines.push_back("nameless " + objects.nameless->to_string());
   for (const ServicePtr& one : kubernetes::assemble({&objects}, problems).services)

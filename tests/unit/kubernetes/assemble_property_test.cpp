@@ -35,7 +35,7 @@ rc::Gen<SliceObject> any_slice(int number) {
       endpoint.ready = *rc::gen::arbitrary<bool>();
       endpoint.serving = endpoint.ready || *rc::gen::arbitrary<bool>();
       endpoint.terminating = !endpoint.ready && endpoint.serving;
-      endpoint.node = Text(*rc::gen::element<std::string>("n1", "n2"));
+      endpoint.where = Whereabouts(Text(*rc::gen::element<std::string>("n1", "n2")), Text());
       slice.endpoints.push_back(std::move(endpoint));
     }
     return slice;

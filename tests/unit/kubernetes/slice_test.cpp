@@ -67,7 +67,7 @@ TEST(Identity, IsTheUidOrNodeAndHostname) {
   EXPECT_NE(object.endpoints[1].identity, object.endpoints[2].identity);
   EXPECT_NE(object.endpoints[1].identity, object.endpoints[3].identity);
   EXPECT_TRUE(object.endpoints[4].identity.none());
-  EXPECT_EQ(object.endpoints[0].node.get(), "n1");
+  EXPECT_EQ(object.endpoints[0].node().get(), "n1");
 }
 
 TEST(Ports, NullMeansAllAndEmptyMeansNone) {

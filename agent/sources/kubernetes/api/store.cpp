@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/base/memory.h"
 #include "agent/model/ready.h"
 
 namespace holdfast::kubernetes {
@@ -172,7 +173,7 @@ void Store::end_list(Kind kind, const Version& version, bool reset) {
   of.synced = true;
   of.listing = false;
   of.seen.clear();
-  of.staged = {};
+  release(of.staged);
   if (listed_.contains(Kind::service) && listed_.contains(Kind::slice)) count_list();
 }
 
