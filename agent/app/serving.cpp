@@ -152,14 +152,17 @@ void Serving::taken(const SourceUpdate& update) {
 }
 
 void Serving::report_growth() {
-  if (reconciler_->growing() && !growing_) growing_ = timers_.now();
-  if (!reconciler_->growing() && reconciler_->status().growths == known_growths_) growing_.reset();
+  if (reconciler_->growing()) {
+    if (!growing_) growing_ = timers_.now();
+    return;
+  }
+  const auto began = std::exchange(growing_, std::nullopt).value_or(timers_.now());
   if (reconciler_->status().growths == known_growths_) return;
   known_growths_ = reconciler_->status().growths;
   const Capacity room = opened_.maps->capacity();
-  const auto since = timers_.now() - std::exchange(growing_, std::nullopt).value_or(timers_.now());
   log::info(fmt::format("the maps have grown in {} ms: set {}, room for {} services, {} endpoints",
-                        since / 1ms, opened_.maps->set(), room.services, room.endpoints));
+                        (timers_.now() - began) / 1ms, opened_.maps->set(), room.services,
+                        room.endpoints));
 }
 
 // Whoever left the maps not known, or behind: verify and collect wait until they are right again.
